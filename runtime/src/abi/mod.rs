@@ -1,0 +1,1 @@
+//! The binary interface of L4Re as plain data.

@@ -1,0 +1,1 @@
+//! The system call and the registers: one file an architecture.

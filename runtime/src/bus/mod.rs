@@ -1,0 +1,1 @@
+//! Where devices come from: a vbus, or capabilities granted one by one.

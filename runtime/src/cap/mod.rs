@@ -1,0 +1,1 @@
+//! Capability slots and owned, typed handles to kernel objects and servers.

@@ -1,0 +1,1 @@
+//! Start-up, arguments, named capabilities and the end of a program.

@@ -1,0 +1,1 @@
+//! Messages: calls, replies, receive windows, timeouts.

@@ -1,0 +1,1 @@
+//! The log: lines to the Vcon that the loader granted.

@@ -1,0 +1,1 @@
+//! The device side of l4virtio: protocol, client memory, rings, servers.
