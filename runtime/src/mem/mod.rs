@@ -3,3 +3,62 @@
 mod shared;
 
 pub use shared::SharedMem;
+
+/// A piece of memory as a device sees it: contiguous in its DMA address space.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DmaSegment {
+    /// DMA address of the first byte.
+    pub addr: u64,
+    /// Length in bytes.
+    pub len: u32,
+}
+
+/// DMA memory that the driver allocated for itself: rings, headers, status bytes.
+///
+/// Created by a [`DmaAllocator`]; freed when dropped.
+#[derive(Debug)]
+pub struct DmaBuffer {
+    mem: SharedMem,
+    addr: u64,
+    free: fn(SharedMem, u64, usize),
+    tag: usize,
+}
+
+impl DmaBuffer {
+    /// Puts a buffer together. `free(mem, addr, tag)` is called once, when it is dropped.
+    ///
+    /// `mem` and `addr` must describe the same zeroed, device-contiguous memory, and `mem` must
+    /// stay valid until `free` is called.
+    pub fn from_parts(
+        mem: SharedMem,
+        addr: u64,
+        free: fn(SharedMem, u64, usize),
+        tag: usize,
+    ) -> Self {
+        Self { mem, addr, free, tag }
+    }
+
+    /// The memory as the driver sees it.
+    pub fn mem(&self) -> SharedMem {
+        self.mem
+    }
+
+    /// DMA address of the first byte.
+    pub fn addr(&self) -> u64 {
+        self.addr
+    }
+}
+
+impl Drop for DmaBuffer {
+    fn drop(&mut self) {
+        (self.free)(self.mem, self.addr, self.tag);
+    }
+}
+
+/// Gives out memory that is contiguous in one DMA address space.
+///
+/// Drivers allocate at start-up only; no request on the data path needs it.
+pub trait DmaAllocator {
+    /// Allocates `bytes` bytes, rounded up to pages, zeroed and page-aligned on both sides.
+    fn alloc(&self, bytes: usize) -> crate::Result<DmaBuffer>;
+}
