@@ -1,5 +1,16 @@
 //! The driver side of virtio: transports, queues, devices.
 //!
-//! [`spec`] holds what the specification fixes and both sides share.
+//! | module | what it holds |
+//! |---|---|
+//! | [`spec`] | what the specification fixes and both sides share |
+//! | [`negotiate`] | bringing a device up, with bounded waits and checked answers |
+//! | [`queue`] | the split virtqueue, seen from the driver |
+//! | [`regs`] | windows of device registers |
 
+pub mod negotiate;
+pub mod queue;
+pub mod regs;
 pub mod spec;
+
+#[cfg(test)]
+mod fake;
