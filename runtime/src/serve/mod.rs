@@ -1,1 +1,26 @@
 //! The device side of l4virtio: protocol, client memory, rings, servers.
+//!
+//! Nothing in here makes a system call: messages, interrupts and mappings are the business of the
+//! event loop that calls it. What remains is what has to be right in the face of a hostile client
+//! and a broken device, and all of it runs under `cargo test` on the host.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`page`] | layout of the configuration page |
+//! | [`client_mem`] | the dataspaces of a client: device addresses to windows and DMA segments |
+//! | [`ring`] | the device's side of a split virtqueue |
+//! | [`device`] | the state machine behind the configuration page |
+//! | [`block`] | the block class: requests, clients, server |
+//! | [`factory`] | arguments of a client's `create` call |
+//! | [`options`] | the option table of a driver server, and the parser that uses it |
+
+pub mod block;
+pub mod client_mem;
+pub mod device;
+//pub mod factory;
+//pub mod options;
+pub mod page;
+pub mod ring;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,96 @@
+//! What a block server needs of the driver of a disk.
+
+use crate::mem::DmaSegment;
+use crate::virtio::spec::block::{Info, Op, Status};
+
+/// Sectors that a discard or write-zeroes request names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SectorRange {
+    /// First sector of 512 bytes, on the disk.
+    pub sector: u64,
+    /// Number of sectors, not zero.
+    pub sectors: u32,
+    /// Write zeroes: the sectors may be unmapped.
+    pub unmap: bool,
+}
+
+/// Why a backend did not take a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmitError {
+    /// No room now; there will be when a request completes.
+    Busy,
+    /// The disk cannot do this.
+    Invalid,
+    /// The device is dead.
+    Gone,
+}
+
+/// A request that the device has finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The tag given to `submit`.
+    pub tag: u32,
+    /// How it ended.
+    pub status: Status,
+    /// Bytes of data that the device claims to have written; the status byte does not count.
+    pub written: u32,
+}
+
+/// A driver of one disk, as a server sees it: requests go in by [`submit`](Self::submit) without
+/// blocking, and come out of [`complete`](Self::complete) in any order.
+pub trait Backend {
+    /// Properties of the disk. The server offers them to clients when they connect.
+    fn info(&self) -> &Info;
+
+    /// How many requests can be in flight at most; fixed.
+    fn depth(&self) -> usize;
+
+    /// Stages a read, write or flush. The device need not see it before [`publish`](Self::publish).
+    ///
+    /// `sector` counts 512 bytes. A read or write has between 1 and `seg_max` segments of at most
+    /// `size_max` bytes, together a multiple of the block size, and at most 2^30 bytes; it is
+    /// inside the capacity. A flush has none. `tag` is not in use by another request. The device
+    /// uses the segments until the request completes.
+    ///
+    /// # Errors
+    ///
+    /// See [`SubmitError`]. The request is not staged then.
+    fn submit(
+        &mut self,
+        op: Op,
+        sector: u64,
+        segments: &[DmaSegment],
+        tag: u32,
+    ) -> Result<(), SubmitError>;
+
+    /// Stages a discard or write-zeroes. The ranges are not in the client's memory any more; the
+    /// driver copies them to where the device reads them.
+    ///
+    /// # Errors
+    ///
+    /// See [`SubmitError`]. The request is not staged then.
+    fn submit_ranges(
+        &mut self,
+        op: Op,
+        ranges: &[SectorRange],
+        tag: u32,
+    ) -> Result<(), SubmitError>;
+
+    /// Shows everything staged to the device, with at most one notification.
+    fn publish(&mut self);
+
+    /// Hands over everything that has completed.
+    fn complete(&mut self, sink: &mut dyn FnMut(Completion));
+
+    /// Asks the device not to interrupt (`true`), or to do so again (`false`).
+    ///
+    /// `false` includes a full fence: a completion that came without an interrupt is seen by the
+    /// next call of [`complete`](Self::complete).
+    fn quiet(&mut self, quiet: bool);
+
+    /// Whether the device is dead: what is in flight will never complete.
+    ///
+    /// Must not be true before the device has been reset or cut off from memory, as clients may
+    /// use their memory for something else once their requests have failed.
+    fn gone(&self) -> bool;
+}
