@@ -1,0 +1,53 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+CARGO ?= cargo
+OUT ?= $(CURDIR)/out
+E2E = $(CARGO) run -q --release -p l4re-e2e --bin
+GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
+         -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
+         -p l4re-test-blk-bench -p l4re-test-c-part
+
+.PHONY: help setup demo test test-host test-guest lint doc bench test-l4re package clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: ## install what is missing (apt-get, rustup)
+	@scripts/setup.sh
+
+demo: setup ## the main job: build the virtio-blk server, boot it on a real disk image, report
+	@$(E2E) demo -- --out $(OUT)/demo
+
+test: setup lint test-host doc test-guest ## every test
+	@echo "make test: all passed"
+
+lint: setup ## formatting and lints, for the host and for the target
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy -q --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy -q $(GUESTS) --target aarch64-unknown-none -- -D warnings
+
+test-host: setup ## tests that need no guest
+	@$(CARGO) test -q --workspace --exclude l4re-e2e
+
+doc: setup ## documentation of every crate, no warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc -q --workspace --no-deps
+
+test-guest: setup ## tests that boot guests in QEMU
+	@$(CARGO) test -q --release -p l4re-e2e
+
+bench: setup ## counts and guest time a request, beside the blocking driver
+	@$(E2E) bench -- --out $(OUT)/bench
+
+package: setup ## the L4Re package of the virtio-blk server, in out/pkg
+	@$(CARGO) run -q --release -p l4re-packager -- build drivers/blk
+
+test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<kernel> [GUEST_KERNEL=, GUEST_MODULES=]
+	@$(E2E) test-l4re -- --out $(OUT)/l4re --build "$(L4RE_BUILD)" --fiasco "$(FIASCO)" \
+		$(if $(GUEST_KERNEL),--guest-kernel "$(GUEST_KERNEL)") $(if $(GUEST_MODULES),--guest-modules "$(GUEST_MODULES)")
+
+clean: ## remove everything that was built
+	@$(CARGO) clean -q
+	@rm -rf $(OUT)

@@ -1,0 +1,61 @@
+#!/bin/sh
+# Installs what building and testing need and this machine lacks; silent when nothing is missing.
+# Debian or Ubuntu with rustup. Runs apt-get directly as root, through sudo otherwise.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+# One line a command: the command that must be there, and the Debian package that brings it.
+missing=
+while read -r command package; do
+    command -v "$command" >/dev/null 2>&1 || PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null 2>&1 ||
+        missing="$missing $package"
+done <<'LIST'
+qemu-system-aarch64 qemu-system-arm
+aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
+mke2fs e2fsprogs
+sfdisk fdisk
+cc gcc
+LIST
+
+if [ -n "$missing" ]; then
+    say "installing$missing"
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    command -v apt-get >/dev/null 2>&1 || {
+        say "no apt-get here: install the equivalents of$missing by hand"
+        exit 1
+    }
+    log=$(mktemp)
+    # shellcheck disable=SC2086
+    if ! { $sudo apt-get -q update && DEBIAN_FRONTEND=noninteractive \
+        $sudo apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        say "apt-get failed (its output is above)"
+        exit 1
+    fi
+    rm -f "$log"
+fi
+
+command -v rustup >/dev/null 2>&1 || {
+    say "rustup is missing: see https://rustup.rs"
+    exit 1
+}
+# rustup installs what rust-toolchain.toml names only when asked on some versions; ask.
+channel=$(sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)
+rustup toolchain list 2>/dev/null | grep -q "^$channel" || {
+    say "installing Rust $channel"
+    rustup -q toolchain install "$channel" --profile minimal --no-self-update
+}
+if ! rustup target list --toolchain "$channel" --installed 2>/dev/null | grep -qx aarch64-unknown-none; then
+    say "adding the target aarch64-unknown-none"
+    rustup -q target add --toolchain "$channel" aarch64-unknown-none
+fi
+for component in clippy rustfmt; do
+    rustup component list --toolchain "$channel" --installed 2>/dev/null | grep -q "^$component" || {
+        say "adding $component"
+        rustup -q component add --toolchain "$channel" "$component"
+    }
+done
