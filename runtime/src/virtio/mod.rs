@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`spec`] | what the specification fixes and both sides share |
 //! | [`negotiate`] | bringing a device up, with bounded waits and checked answers |
+//! | [`block`] | block devices, driven without blocking |
 //! | [`queue`] | the split virtqueue, seen from the driver |
 //! | [`regs`] | windows of device registers |
 
+pub mod block;
 pub mod negotiate;
 pub mod queue;
 pub mod regs;

@@ -250,14 +250,19 @@ impl Device {
         self.irq = true;
     }
 
-    /// Executes everything that the driver has published.
+    /// Executes everything that the driver has published, and waits for the next notification.
     pub(crate) fn run(&mut self) {
-        self.fetch(usize::MAX);
-        while let Some(taken) = self.taken.pop_front() {
-            let len = self.disk.as_mut().expect("no disk").execute(&taken.elems);
-            self.put_used(taken.head.into(), len);
+        loop {
+            self.fetch(usize::MAX);
+            while let Some(taken) = self.taken.pop_front() {
+                let len = self.disk.as_mut().expect("no disk").execute(&taken.elems);
+                self.put_used(taken.head.into(), len);
+            }
+            self.flush();
+            if !self.want_kicks(true) {
+                break;
+            }
         }
-        self.flush();
     }
 }
 

@@ -5,5 +5,5 @@ mod device;
 mod dma;
 
 pub(crate) use block::Disk;
-pub(crate) use device::{Device, Elem, FakeTransport, Faults};
-pub(crate) use dma::{HostDma, device_view};
+pub(crate) use device::{Device, FakeTransport};
+pub(crate) use dma::HostDma;

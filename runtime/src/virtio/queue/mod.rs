@@ -255,14 +255,18 @@ impl Queue {
         transport.queue_set(self.index, u32::from(self.size), desc, avail, used);
     }
 
-    /// Forgets all chains, tells `lost` their tokens, and hands the queue to the device again.
-    ///
-    /// To be called after a reset and before `DRIVER_OK`, with the features negotiated as before.
-    pub fn restart<T: Transport>(&mut self, transport: &mut T, lost: &mut dyn FnMut(u32)) {
+    /// Forgets all chains, and tells `lost` their tokens. To be called when the device cannot
+    /// access memory any more: after a reset. The next step is [`restart`](Self::restart).
+    pub fn abandon(&mut self, lost: &mut dyn FnMut(u32)) {
         self.slots.drain(lost);
         self.ring.clear();
         (self.staged, self.published) = (0, 0);
         (self.used, self.seen, self.used_event) = (0, 0, 0);
+    }
+
+    /// Hands an [abandoned](Self::abandon) queue to the device again, before `DRIVER_OK` and with
+    /// the features negotiated as before.
+    pub fn restart<T: Transport>(&mut self, transport: &mut T) {
         self.broken = false;
         self.set_interrupts(self.interrupts);
         self.hand_over(transport);
@@ -450,6 +454,11 @@ impl Queue {
     /// Number of descriptors, which is also the length of the longest chain (2.7.5.3.1).
     pub fn size(&self) -> u16 {
         self.size
+    }
+
+    /// Longest chain that [`depth`](Self::depth) does not suffer from.
+    pub fn chain_limit(&self) -> u16 {
+        self.tables.as_ref().map_or(self.size, Tables::entries)
     }
 
     /// Chains of at most `len` descriptors that can be in flight together in the worst case.

@@ -374,7 +374,8 @@ fn a_jump_of_the_index_breaks_the_queue_until_it_restarts() {
 
         negotiate(&mut rig.transport, EVENT, 10).unwrap();
         let mut lost = Vec::new();
-        rig.queue.restart(&mut rig.transport, &mut |token| lost.push(token));
+        rig.queue.abandon(&mut |token| lost.push(token));
+        rig.queue.restart(&mut rig.transport);
         start(&mut rig.transport).unwrap();
         assert_eq!(lost, [0, 1]);
         rig.outstanding(4);

@@ -189,3 +189,16 @@ pub struct DiscardLimits {
     /// Sectors may be unmapped (write-zeroes).
     pub may_unmap: bool,
 }
+
+/// How the blocks of a disk lie on its medium (5.2.4); hints for whoever lays out data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// Logical blocks in a physical block, as a power of two.
+    pub physical_block_exp: u8,
+    /// Offset of the first aligned logical block.
+    pub alignment_offset: u8,
+    /// Suggested smallest transfer in logical blocks.
+    pub min_io_size: u16,
+    /// Suggested largest transfer in logical blocks.
+    pub opt_io_size: u32,
+}
