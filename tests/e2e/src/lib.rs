@@ -1,1 +1,7 @@
-//! Placeholder of the first commit.
+//! The host's side of the end-to-end tests, of the demo and of the benchmark.
+
+pub mod disk;
+mod error;
+pub mod system;
+
+pub use error::{Context, Error, Result};
