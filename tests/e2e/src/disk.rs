@@ -32,7 +32,7 @@ pub struct TestDisk {
 }
 
 impl TestDisk {
-    /// Makes a disk of `size_mib` MiB, three quarters of it filled with files whose content
+    /// Makes a disk of `size_mib` MiB, half of it filled with files whose content
     /// follows from `seed`, and a file `SHA256SUMS` that lists them.
     ///
     /// The same arguments give the same files, not the same image: `mke2fs` chooses identifiers.
@@ -43,7 +43,7 @@ impl TestDisk {
     pub fn create(path: &Path, size_mib: u64, seed: u64) -> Result<TestDisk> {
         let size = size_mib * MIB;
         let content = tempfile::tempdir().context("a temporary folder")?;
-        fill(content.path(), size * 3 / 4, seed)?;
+        fill(content.path(), size / 2, seed)?;
         let image = fs::File::create(path).context(path.display())?;
         image.set_len(size).context(path.display())?;
         drop(image);
@@ -144,11 +144,10 @@ fn fill(folder: &Path, bytes: u64, seed: u64) -> Result<()> {
 }
 
 /// Runs a tool of the system with `input` as its standard input; says nothing if all is well.
-fn tool(command: &mut Command, input: &str) -> Result<()> {
+fn tool(command: &Command, input: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
     let path = std::env::var("PATH").unwrap_or_default();
-    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).env("LC_ALL", "C");
-    // Command looks a bare name up in the parent's PATH; these tools live where only root looks.
+    // These tools live where only root's PATH looks.
     let found = path.split(':').chain(["/usr/sbin", "/sbin"]).map(|d| Path::new(d).join(&name));
     let program = found
         .into_iter()
