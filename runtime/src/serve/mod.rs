@@ -17,8 +17,8 @@
 pub mod block;
 pub mod client_mem;
 pub mod device;
-//pub mod factory;
-//pub mod options;
+pub mod factory;
+pub mod options;
 pub mod page;
 pub mod ring;
 
