@@ -5,6 +5,9 @@ use core::ptr::NonNull;
 use safe_mmio::UniqueMmioPointer;
 use safe_mmio::fields::ReadPureWrite;
 
+use virtio_drivers::Error;
+use zerocopy::{FromBytes, Immutable, IntoBytes};
+
 use crate::mem::SharedMem;
 
 /// A window of device registers. Each access is exactly one load or store of its width, of a kind
@@ -55,6 +58,50 @@ impl Registers {
     /// Address of the first register in this address space.
     pub const fn base(&self) -> NonNull<u8> {
         self.0.base()
+    }
+
+    /// Reads a value from a device configuration, in accesses as wide as its alignment, but at most
+    /// 32 bits (virtio 1.2, 2.5.1 and 4.1.3.1).
+    pub(crate) fn read_value<T: FromBytes + IntoBytes>(&self, offset: usize) -> Result<T, Error> {
+        let width = self.check_value::<T>(offset)?;
+        let mut value = T::new_zeroed();
+        for (i, bytes) in value.as_mut_bytes().chunks_mut(width).enumerate() {
+            let at = offset + i * width;
+            match width {
+                4 => bytes.copy_from_slice(&self.read_u32(at).to_le_bytes()),
+                2 => bytes.copy_from_slice(&self.read_u16(at).to_le_bytes()),
+                _ => bytes.copy_from_slice(&[self.read_u8(at)]),
+            }
+        }
+        Ok(value)
+    }
+
+    /// Writes a value to a device configuration, as [`read_value`](Self::read_value) reads it.
+    pub(crate) fn write_value<T: IntoBytes + Immutable>(
+        &self,
+        offset: usize,
+        value: &T,
+    ) -> Result<(), Error> {
+        let width = self.check_value::<T>(offset)?;
+        for (i, bytes) in value.as_bytes().chunks(width).enumerate() {
+            let at = offset + i * width;
+            match *bytes {
+                [a, b, c, d] => self.write_u32(at, u32::from_le_bytes([a, b, c, d])),
+                [a, b] => self.write_u16(at, u16::from_le_bytes([a, b])),
+                [a] => self.write_u8(at, a),
+                _ => return Err(Error::InvalidParam),
+            }
+        }
+        Ok(())
+    }
+
+    /// The width of accesses for a value at `offset`.
+    fn check_value<T>(&self, offset: usize) -> Result<usize, Error> {
+        let width = align_of::<T>().min(4);
+        if !offset.is_multiple_of(width) {
+            return Err(Error::InvalidParam);
+        }
+        self.slice(offset, size_of::<T>()).map(|_| width).ok_or(Error::ConfigSpaceTooSmall)
     }
 
     fn register<V>(&self, offset: usize) -> Option<UniqueMmioPointer<'_, ReadPureWrite<V>>> {

@@ -355,16 +355,30 @@ impl<T: Transport> BlockDevice<T> {
             queue: isr.contains(InterruptStatus::QUEUE_INTERRUPT),
             ..Interrupt::default()
         };
-        let config = isr.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT);
-        if config && self.state == State::Running {
-            if negotiate::needs_reset(&self.transport) {
-                self.state = State::NeedsReset;
-            } else {
-                result.config_changed = self.update_capacity();
-            }
+        if isr.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT) {
+            result.config_changed = self.look_at_config();
         }
         result.needs_reset = self.needs_reset();
         result
+    }
+
+    /// The same for an interrupt that is known to be about the configuration: by a message of its
+    /// own (4.1.5.1.2). There is nothing to acknowledge then.
+    pub fn handle_config_interrupt(&mut self) -> Interrupt {
+        let config_changed = self.look_at_config();
+        Interrupt { queue: false, config_changed, needs_reset: self.needs_reset() }
+    }
+
+    /// A device that is stuck says so in the same way as one whose configuration changes (2.1.2).
+    fn look_at_config(&mut self) -> bool {
+        if self.state != State::Running {
+            return false;
+        }
+        if negotiate::needs_reset(&self.transport) {
+            self.state = State::NeedsReset;
+            return false;
+        }
+        self.update_capacity()
     }
 
     /// Takes over a new capacity; one that makes no sense is not believed.

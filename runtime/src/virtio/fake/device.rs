@@ -341,10 +341,11 @@ impl Transport for FakeTransport {
         let mut device = self.0.borrow_mut();
         assert_eq!(queue, 0);
         assert!(size <= device.queue_max && size.is_power_of_two());
-        assert!(desc % 16 == 0 && avail % 2 == 0 && used % 4 == 0, "alignment, 2.7");
+        let aligned = desc.is_multiple_of(16) && avail.is_multiple_of(2) && used.is_multiple_of(4);
+        assert!(aligned, "2.7");
         if device.legacy {
             assert_eq!(device.page_size, 4096);
-            assert!(desc % 4096 == 0 && desc >> 44 == 0);
+            assert!(desc.is_multiple_of(4096) && desc >> 44 == 0);
             assert_eq!(avail, desc + 16 * u64::from(size), "2.7.2");
             assert_eq!(used, (avail + 6 + 2 * u64::from(size)).next_multiple_of(4096), "2.7.2");
         }
