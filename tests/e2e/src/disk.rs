@@ -122,8 +122,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// What a test program writes to byte `position` of a disk: the same function as in the guest.
 pub fn pattern(seed: u64, position: u64) -> u8 {
-    let x = (position / 8 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (x ^ x >> 29).to_le_bytes()[(position % 8) as usize]
+    let x = ((position / 8) ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (x ^ (x >> 29)).to_le_bytes()[(position % 8) as usize]
 }
 
 fn fill(folder: &Path, bytes: u64, seed: u64) -> Result<()> {

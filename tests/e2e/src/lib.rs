@@ -2,6 +2,10 @@
 
 pub mod disk;
 mod error;
+pub mod guest;
+pub mod l4re;
+pub mod run;
+pub mod scenario;
 pub mod system;
 
 pub use error::{Context, Error, Result};

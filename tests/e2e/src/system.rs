@@ -235,10 +235,13 @@ impl System {
     pub fn ned_script(&self) -> String {
         let mut s = String::from(
             "local L4 = require(\"L4\")\nlocal ld = L4.default_loader\n\n\
-             -- A server that is still busy with its devices answers nothing: ask again.\n\
+             -- A refused request is a Lua error here; a server that still looks for its devices\n\
+             -- refuses too: ask again.\n\
              local function create(gate, ...)\n  local fab = L4.cast(L4.Proto.Factory, gate)\n  \
-             for _ = 1, 100000 do\n    local cap = fab:create(...)\n    \
-             if cap then return cap end\n  end\n  error(\"the server makes no device\")\nend\n\n\
+             local ok, cap\n  for _ = 1, 10000 do\n    \
+             ok, cap = pcall(fab.create, fab, ...)\n    \
+             if ok and cap then return cap end\n  end\n  \
+             error(\"the server makes no device: \" .. tostring(cap))\nend\n\n\
              -- io above servers above clients: the other way round they crawl or block for ever.\n\
              local function sched(prio)\n  \
              return L4.Env.user_factory:create(L4.Proto.Scheduler, prio + 10, prio)\nend\n\n\
