@@ -1,1 +1,35 @@
 //! Start-up, arguments, named capabilities and the end of a program.
+
+mod args;
+mod clock;
+mod end;
+mod entry;
+mod error;
+mod ids;
+mod start;
+mod table;
+pub mod thread;
+
+pub use args::{Args, AuxVector};
+pub use clock::{now, since_boot};
+pub use end::{ExitCode, Termination, exit, panicked, set_panic_hook};
+pub use error::StartError;
+pub(crate) use ids::ids;
+#[doc(hidden)]
+pub use start::start;
+pub use start::{Env, env, stack_high_water};
+pub use table::NamedCap;
+
+/// What `main` does on a system that is not L4Re: it says what the program is.
+#[cfg(not(target_os = "none"))]
+#[doc(hidden)]
+pub fn not_on_this_system<T: Termination>(
+    _main: fn(&'static Env) -> T,
+    name: &str,
+    description: &str,
+) -> std::process::ExitCode {
+    std::eprintln!("{name}: {description}");
+    std::eprintln!("This is a program for L4Re; build it for its target, for example with");
+    std::eprintln!("  cargo build --target aarch64-unknown-none");
+    std::process::ExitCode::from(2)
+}

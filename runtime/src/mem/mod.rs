@@ -1,7 +1,19 @@
 //! Memory: shared windows, dataspaces, regions, heap and DMA.
 
+mod dataspace;
+mod dma;
+pub mod heap;
+mod heap_area;
+mod region;
+mod rm;
 mod shared;
+pub mod stack;
 
+pub use dataspace::{Backing, Dataspace, DataspaceInfo};
+pub use dma::{DmaDomain, DmaMapping, DmaRun, DmaSpace};
+pub use region::{Area, AttachOptions, Region};
+pub(crate) use rm::fault_handler;
+pub use rm::{Found, Rm};
 pub use shared::SharedMem;
 
 /// A piece of memory as a device sees it: contiguous in its DMA address space.

@@ -128,6 +128,15 @@ impl SharedMem {
         Some(u32::from_le(a.fetch_or(bits.to_le(), Ordering::AcqRel)))
     }
 
+    /// Keeps only the given bits of a little-endian `u32`, atomically, and returns the value before.
+    #[inline]
+    pub fn fetch_and_u32(&self, offset: usize, bits: u32) -> Option<u32> {
+        let p = self.at(offset, 4)?.cast::<u32>();
+        // SAFETY: inside the window, aligned, valid by the contract of `new`.
+        let a = unsafe { AtomicU32::from_ptr(p) };
+        Some(u32::from_le(a.fetch_and(bits.to_le(), Ordering::AcqRel)))
+    }
+
     #[inline]
     fn atomic_u16(&self, offset: usize) -> Option<&AtomicU16> {
         let p = self.at(offset, 2)?.cast::<u16>();

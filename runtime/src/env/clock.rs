@@ -1,0 +1,45 @@
+//! The kernel's clock.
+
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+
+use crate::abi::kip;
+use crate::arch;
+
+/// Address of the kernel info page; 0 before start-up and on the host.
+static KIP: AtomicUsize = AtomicUsize::new(0);
+
+/// Makes the kernel info page known.
+///
+/// # Safety
+///
+/// `address` must be 0 or that of the page as the kernel made it, mapped readable and executable
+/// for ever.
+pub(super) unsafe fn init(address: usize) {
+    KIP.store(address, Ordering::Release);
+}
+
+/// Which layout the kernel info page has; `None` if there is none.
+pub(super) fn layout() -> Option<kip::Layout> {
+    let page = KIP.load(Ordering::Acquire);
+    if page == 0 {
+        return None;
+    }
+    // SAFETY: the first 8 bytes of the page, which `init` vouches for.
+    let [first, second] = unsafe { (page as *const [u32; 2]).read() };
+    kip::Layout::detect(first, second)
+}
+
+/// Microseconds of the kernel's clock: what absolute timeouts are compared with. 0 on the host.
+pub fn now() -> u64 {
+    match KIP.load(Ordering::Acquire) {
+        0 => 0,
+        // SAFETY: `init` vouches for the page, which has this function in both of its layouts.
+        page => unsafe { arch::call_clock(page + kip::CLOCK_US) },
+    }
+}
+
+/// Time since the kernel's clock started.
+pub fn since_boot() -> Duration {
+    Duration::from_micros(now())
+}
