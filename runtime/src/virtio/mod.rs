@@ -4,13 +4,15 @@
 //! |---|---|
 //! | [`spec`] | what the specification fixes and both sides share |
 //! | [`negotiate`] | bringing a device up, with bounded waits and checked answers |
-//! | [`mmio`], [`pci`] | transports: registers in memory, and on PCI |
+//! | [`mmio`], [`pci`], [`l4`] | transports: registers in memory, on PCI, and l4virtio devices |
 //! | [`block`] | block devices, driven without blocking |
 //! | [`queue`] | the split virtqueue, seen from the driver |
+//! | [`hal`] | memory for drivers of the `virtio-drivers` crate |
 //! | [`regs`] | windows of device registers |
 
 pub mod block;
 pub mod hal;
+pub mod l4;
 pub mod mmio;
 pub mod negotiate;
 pub mod pci;
