@@ -6,15 +6,16 @@ use std::vec;
 use std::vec::Vec;
 
 use proptest::prelude::*;
+use virtio_drivers::transport::DeviceType;
 
 use super::info::Raw;
 use super::*;
-use crate::mem::DmaBuffer;
+use crate::mem::{DmaAllocator, DmaBuffer};
 use crate::virtio::fake::{Device, Disk, FakeTransport, HostDma};
 use crate::virtio::negotiate::InitError;
 use crate::virtio::queue::QueueError;
-use crate::virtio::spec::block::{WRITE_ZEROES_F_UNMAP, config, feature as class};
-use crate::virtio::spec::status;
+use crate::virtio::spec::block::{ID_SIZE, WRITE_ZEROES_F_UNMAP, config, feature as class};
+use crate::virtio::spec::{feature, status};
 
 const RING: u64 = feature::INDIRECT_DESC | feature::EVENT_IDX;
 const SECTORS: usize = 4096;
