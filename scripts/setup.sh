@@ -16,6 +16,7 @@ qemu-system-aarch64 qemu-system-arm
 aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 mke2fs e2fsprogs
 sfdisk fdisk
+fdtoverlay device-tree-compiler
 cc gcc
 LIST
 
@@ -49,10 +50,12 @@ rustup toolchain list 2>/dev/null | grep -q "^$channel" || {
     say "installing Rust $channel"
     rustup -q toolchain install "$channel" --profile minimal --no-self-update
 }
-if ! rustup target list --toolchain "$channel" --installed 2>/dev/null | grep -qx aarch64-unknown-none; then
-    say "adding the target aarch64-unknown-none"
-    rustup -q target add --toolchain "$channel" aarch64-unknown-none
-fi
+for target in $(sed -n 's/^targets *= *\[\(.*\)\]/\1/p' rust-toolchain.toml | tr -d '",'); do
+    rustup target list --toolchain "$channel" --installed 2>/dev/null | grep -qx "$target" || {
+        say "adding the target $target"
+        rustup -q target add --toolchain "$channel" "$target"
+    }
+done
 for component in clippy rustfmt; do
     rustup component list --toolchain "$channel" --installed 2>/dev/null | grep -q "^$component" || {
         say "adding $component"

@@ -8,6 +8,8 @@ use crate::{Context, Error, Result};
 
 /// Compiler target of everything that runs in the machine.
 pub const TARGET: &str = "aarch64-unknown-none";
+/// Compiler target of what runs inside of the Linux guest.
+const LINUX_TARGET: &str = "aarch64-unknown-linux-musl";
 
 /// Where the built programs are.
 #[derive(Debug, Clone)]
@@ -60,17 +62,31 @@ fn build_all() -> Result<Guests> {
     let programs = ["conformance", "blk-client", "blk-faults", "blk-bench"];
     let mut packages = vec!["l4re-virtio-blk-drv".to_owned()];
     packages.extend(programs.iter().map(|p| format!("l4re-test-{p}")));
-    cargo(&packages, &["--config", &flags])?;
-    cargo(&["l4re-standin".to_owned()], &[])?;
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| root().join("target"), PathBuf::from);
-    Ok(Guests { folder: target.join(TARGET).join("release") })
+    cargo(TARGET, &packages, &["--config", &flags])?;
+    cargo(TARGET, &["l4re-standin".to_owned()], &[])?;
+    Ok(Guests { folder: output(TARGET) })
 }
 
-fn cargo(packages: &[String], extra: &[&str]) -> Result<()> {
+/// Builds the `init` of the Linux guest: a static program for arm64 Linux.
+///
+/// # Errors
+///
+/// If the compiler refuses, with what it printed.
+pub fn build_linux_init() -> Result<PathBuf> {
+    let linker = format!("target.{LINUX_TARGET}.linker=\"rust-lld\"");
+    cargo(LINUX_TARGET, &["l4re-test-linux-init".to_owned()], &["--config", &linker])?;
+    Ok(output(LINUX_TARGET).join("linux-init"))
+}
+
+fn output(target: &str) -> PathBuf {
+    let folder = std::env::var_os("CARGO_TARGET_DIR");
+    folder.map_or_else(|| root().join("target"), PathBuf::from).join(target).join("release")
+}
+
+fn cargo(target: &str, packages: &[String], extra: &[&str]) -> Result<()> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
-    command.current_dir(root()).args(["build", "-q", "--release", "--target", TARGET]);
+    command.current_dir(root()).args(["build", "-q", "--release", "--target", target]);
     for p in packages {
         command.args(["-p", p]);
     }

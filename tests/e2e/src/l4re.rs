@@ -61,6 +61,11 @@ impl L4re {
         self.programs().join(program).is_file()
     }
 
+    /// A file of the build's `assets` folder.
+    pub fn asset(&self, name: &str) -> PathBuf {
+        self.build.join("assets").join(name)
+    }
+
     fn tool(&self) -> PathBuf {
         self.build.join("source/tool/bin/l4image")
     }
@@ -119,9 +124,9 @@ impl L4re {
     }
 
     fn make_image(&self, folder: &Path, list: &Path, entry: &str, image: &Path) -> Result<()> {
-        let own = [folder.to_owned(), self.programs(), self.build.join("assets")];
+        let own = [folder.to_owned(), self.programs(), self.asset("")];
         let plain = self.build.join("bin").join(&self.flavour).join("plain");
-        let io = self.build.join("assets/io/plat-arm_virt");
+        let io = self.asset("io/plat-arm_virt");
         let path: Vec<_> =
             own.iter().chain([&plain, &io]).map(|p| p.display().to_string()).collect();
         let output = Command::new(self.tool())

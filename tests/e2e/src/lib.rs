@@ -7,5 +7,6 @@ pub mod l4re;
 pub mod run;
 pub mod scenario;
 pub mod system;
+pub mod uvmm;
 
 pub use error::{Context, Error, Result};

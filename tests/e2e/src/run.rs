@@ -32,6 +32,25 @@ pub struct Record {
 }
 
 impl Record {
+    /// Runs a machine and collects what its console says.
+    ///
+    /// # Errors
+    ///
+    /// If QEMU cannot be started.
+    pub fn of(vm: &Vm, limits: &Limits, show: bool) -> Result<Record> {
+        let mut lines = Vec::new();
+        let outcome = l4re_qemu::run(vm, limits, &mut |line| {
+            let line = plain(line);
+            if show {
+                println!("{line}");
+            }
+            lines.push(line);
+        })
+        .context("QEMU")?;
+        let reports = lines.iter().filter_map(|l| report(l)).collect();
+        Ok(Record { outcome, lines, reports })
+    }
+
     /// The value that was reported for `key`.
     ///
     /// # Errors
@@ -143,17 +162,7 @@ impl<'a> Run<'a> {
             results: self.results,
             ..Limits::default()
         };
-        let mut lines = Vec::new();
-        let outcome = l4re_qemu::run(&vm, &limits, &mut |line| {
-            let line = plain(line);
-            if self.show {
-                println!("{line}");
-            }
-            lines.push(line);
-        })
-        .context("QEMU")?;
-        let reports = lines.iter().filter_map(|l| report(l)).collect();
-        Ok(Record { outcome, lines, reports })
+        Record::of(&vm, &limits, self.show)
     }
 
     fn standin_vm(&self, machine: &str, folder: &Path) -> Result<Vm> {

@@ -231,9 +231,9 @@ impl System {
         boot.encode().context("the boot archive")
     }
 
-    /// The ned script.
-    pub fn ned_script(&self) -> String {
-        let mut s = String::from(
+    /// The beginning of every ned script: helpers, and io with the virtual bus `vbus`.
+    pub fn ned_prelude() -> String {
+        String::from(
             "local L4 = require(\"L4\")\nlocal ld = L4.default_loader\n\n\
              -- A refused request is a Lua error here; a server that still looks for its devices\n\
              -- refuses too: ask again.\n\
@@ -250,7 +250,12 @@ impl System {
              caps = {\n    sigma0 = L4.cast(L4.Proto.Factory, L4.Env.sigma0):create(L4.Proto.Sigma0),\n    \
              icu = L4.Env.icu,\n    vbus = vbus:svr(),\n  },\n\
              }, \"rom/io rom/hw_devices.io rom/hw_virtio.io rom/bus.io\")\n\n",
-        );
+        )
+    }
+
+    /// The ned script.
+    pub fn ned_script(&self) -> String {
+        let mut s = Self::ned_prelude();
         for gate in self.gates() {
             let _ = writeln!(s, "local gate_{} = ld:new_channel()", lua_name(gate));
         }
