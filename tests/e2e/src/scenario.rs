@@ -104,3 +104,46 @@ fn check_written(disk: &TestDisk) -> Result<()> {
     }
     disk.fsck()
 }
+
+/// The conformance suite: every fact of the binary interface that the runtime relies on.
+///
+/// # Errors
+///
+/// If a case fails; the text has the console's end.
+pub fn conformance(
+    platform: &Platform,
+    transport: Transport,
+    disk: &TestDisk,
+    show: bool,
+) -> Result<Record> {
+    let system = System::new(transport)
+        .program(client("conformance", "conformance")?.cap("vbus", Cap::Vbus))
+        .until("conformance");
+    let run = Run::new(&system).disk(device(disk, transport)).seconds(120).show(show);
+    run.on(platform)?.passed()
+}
+
+/// Hostile clients against the block server, with a good client looking on.
+///
+/// # Errors
+///
+/// If a case fails; the text has the console's end.
+pub fn faults(
+    platform: &Platform,
+    transport: Transport,
+    disk: &TestDisk,
+    show: bool,
+) -> Result<Record> {
+    let system = System::new(transport)
+        .program(server(&["-q"])?)
+        .program(
+            client("faults", "blk-faults")?
+                .args(&["--device", SERIAL])
+                .cap("svr", Cap::Client { gate: "blk".into(), create: true })
+                .cap("svr_ro", Cap::Client { gate: "blk".into(), create: false })
+                .cap("kdbg", Cap::Kdbg),
+        )
+        .until("faults");
+    let run = Run::new(&system).disk(device(disk, transport)).seconds(300).show(show);
+    run.on(platform)?.passed()
+}
