@@ -5,7 +5,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 CARGO ?= cargo
 OUT ?= $(CURDIR)/out
-E2E = $(CARGO) run -q --release -p l4re-e2e --bin
+E2E = $(CARGO) run -q -p l4re-e2e --bin
 GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
          -p l4re-test-blk-bench -p l4re-test-c-part
@@ -36,13 +36,13 @@ doc: setup ## documentation of every crate, no warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc -q --workspace --no-deps
 
 test-guest: setup ## tests that boot guests in QEMU
-	@$(CARGO) test -q --release -p l4re-e2e
+	@$(CARGO) test -q -p l4re-e2e
 
 bench: setup ## counts and guest time a request, beside the blocking driver
 	@$(E2E) bench -- --out $(OUT)/bench
 
 package: setup ## the L4Re package of the virtio-blk server, in out/pkg
-	@$(CARGO) run -q --release -p l4re-packager -- build drivers/blk
+	@$(CARGO) run -q -p l4re-packager -- build drivers/blk
 
 test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<kernel> [GUEST_KERNEL=, GUEST_MODULES=]
 	@$(E2E) test-l4re -- --out $(OUT)/l4re --build "$(L4RE_BUILD)" --fiasco "$(FIASCO)" \
