@@ -73,7 +73,7 @@ impl Queue {
             return Err(QueueError::Size(config.size));
         }
         let legacy = transport.requires_legacy_layout();
-        let size = Self::negotiate_size(transport, index, config.size, legacy)?;
+        let size = Self::negotiate_size(transport, index, config.size)?;
         let tables = (features & feature::INDIRECT_DESC != 0 && config.table > 0)
             .then(|| Tables::new(size, config.table.min(size), dma))
             .transpose()?;
@@ -100,19 +100,17 @@ impl Queue {
         Ok(queue)
     }
 
-    /// A legacy device dictates the size (2.7.2.1 of the legacy interface lets only PCI do so, but
-    /// MMIO has a register for it), a modern one the largest.
+    /// The wanted size, or the largest power of two that the device has (4.2.3.2).
     fn negotiate_size<T: Transport>(
         transport: &mut T,
         index: u16,
         wanted: u16,
-        legacy: bool,
     ) -> Result<u16, QueueError> {
         let max = transport.max_queue_size(index);
         if max == 0 {
             return Err(QueueError::Missing(index));
         }
-        if !legacy && transport.queue_used(index) {
+        if transport.queue_used(index) {
             return Err(QueueError::InUse(index));
         }
         let max = u16::try_from(max).unwrap_or(u16::MAX);

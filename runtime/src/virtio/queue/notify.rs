@@ -5,6 +5,10 @@
 //! is a store followed by a load of another word, so only a full fence between the two keeps both
 //! sides from missing each other; release and acquire do not order a store before a later load.
 //!
+//! The fences order memory among processors, which is what a device in software, such as that of a
+//! hypervisor, needs. Devices that need more offer `VIRTIO_F_ORDER_PLATFORM` (6.1), which is not
+//! accepted.
+//!
 //! The functions are generic over the shared words so that a model checker can run exactly this
 //! code (see the `model` tests below; run them with `RUSTFLAGS="--cfg loom"`).
 

@@ -400,6 +400,15 @@ fn sizes_are_negotiated_and_checked() {
 }
 
 #[test]
+fn a_queue_is_not_taken_twice() {
+    for legacy in [false, true] {
+        let mut rig = rig(0, legacy, small(8));
+        let again = Queue::new(&mut rig.transport, 0, small(8), 0, &HostDma::default());
+        assert_eq!(again.err(), Some(QueueError::InUse(0)));
+    }
+}
+
+#[test]
 fn no_memory_is_an_error_and_nothing_leaks() {
     for left in 0..2 {
         let mut transport = FakeTransport(Device::new(DeviceType::Block, false, 0).shared());
