@@ -2,7 +2,7 @@
 
 use super::Thread;
 use super::handle::object;
-use crate::abi::cap::{op, rights};
+use crate::abi::cap::rights;
 use crate::abi::item::SendItem;
 use crate::abi::object::{gate, irq, semaphore};
 use crate::abi::proto;
@@ -115,10 +115,6 @@ impl Semaphore {
 pub(super) fn argument(object: &impl Object) -> SendItem {
     SendItem::cap(object.sel(), rights::RWS, 0)
 }
-
-/// Kept here so that a change of either is seen: the flags of "unmask and wait" are a call's, and
-/// binding an IRQ is the same operation as binding a gate.
-const _: () = assert!(op::CALL == 3 && gate::BIND_THREAD == 0x10);
 
 /// The kernel reports a label it does not take as [`Error::INVAL`]; so do we, without asking.
 pub(super) fn check_label(label: usize) -> Result<()> {
