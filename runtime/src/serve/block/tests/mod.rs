@@ -1,0 +1,8 @@
+//! The block server against a fake disk and against clients of all kinds.
+
+mod disk;
+mod hostile;
+mod life;
+mod load;
+mod requests;
+mod rig;
