@@ -1,0 +1,2 @@
+//! The command `packager`; everything is in the library.
+fn main() {}

@@ -1,0 +1,131 @@
+//! `driver.toml`: what a driver's program cannot say of itself.
+//!
+//! Options, capabilities and factory arguments are not here: the program carries them in its
+//! section `.l4re.drvinfo` ([`crate::drvinfo`]).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::diag::{Failure, Report};
+use crate::document::Document;
+
+mod read;
+mod rules;
+
+/// Name of the file in a driver's folder.
+pub const FILE: &str = "driver.toml";
+
+/// A checked `driver.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// `[driver]`.
+    pub driver: Driver,
+    /// `[[target]]`: names of targets to build for, at least one, without repetition.
+    pub targets: Vec<String>,
+    /// `[c]`, if the driver has C code.
+    pub c: Option<C>,
+    /// `[l4re]`.
+    pub l4re: L4re,
+}
+
+/// `[driver]`: who and what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Driver {
+    /// Name of the package.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// Cargo's name of the program; `None` takes the only one of the crate.
+    pub program: Option<String>,
+    /// What the driver offers.
+    pub class: Class,
+    /// Mail address of who to ask.
+    pub maintainer: String,
+    /// SPDX expression.
+    pub licence: String,
+}
+
+/// What a program offers to others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// A driver server for block devices: needs a virtual bus, makes l4virtio disks.
+    Block,
+    /// No driver: a program that runs, prints its result and ends.
+    Test,
+}
+
+impl Class {
+    /// All classes with their names in the file.
+    pub const ALL: [(&'static str, Class); 2] = [("block", Class::Block), ("test", Class::Test)];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// `[c]`: C code that is linked into the program. Paths are relative to the driver's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct C {
+    /// Source files.
+    pub sources: Vec<PathBuf>,
+    /// Folders with headers, in addition to those of the C library.
+    pub include: Vec<PathBuf>,
+    /// Macros to define, `NAME` or `NAME=value`.
+    pub define: Vec<String>,
+}
+
+/// `[l4re]`: what the package for L4Re's build system says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct L4re {
+    /// Words for `provides:` besides the driver's name.
+    pub provides: Vec<String>,
+    /// Words for `requires:` besides `stdlibs`.
+    pub requires: Vec<String>,
+    /// What the virtual bus of the example shall hold.
+    pub bus: Bus,
+    /// The example scripts.
+    pub example: Example,
+}
+
+/// `[l4re.bus]`: which devices the driver can drive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bus {
+    /// PCI devices, in the form that io matches: `CC_0180`, `VEN_1AF4&DEV_1042`.
+    pub pci: Vec<String>,
+    /// Other devices, by the `compatible` string of io's hardware description.
+    pub compatible: Vec<String>,
+}
+
+/// `[l4re.example]`: the example that starts the driver and one client.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Example {
+    /// Command line of the driver.
+    pub options: Vec<String>,
+    /// Arguments for making the client's device, `key=value` or `key`.
+    pub create: Vec<String>,
+}
+
+impl Manifest {
+    /// Reads the file of a driver's folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if it cannot be read, and with all mistakes in it.
+    pub fn load(path: &Path) -> Result<(Self, Report), Failure> {
+        let text = fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+        Self::from_toml(path, &text)
+    }
+
+    /// Reads the file's text; `path` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] with all mistakes in it.
+    pub fn from_toml(path: &Path, text: &str) -> Result<(Self, Report), Failure> {
+        Document::new(path, text).read(read::manifest)
+    }
+}
