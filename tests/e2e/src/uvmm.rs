@@ -1,5 +1,6 @@
 //! A Linux guest under uvmm as a client of the block server: the server's disk is its `/dev/vda`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -30,7 +31,7 @@ const OVERLAY: &str = "/dts-v1/;\n/plugin/;\n/ {\n  fragment@0 {\n    target-pat
 pub struct LinuxGuest {
     /// An arm64 kernel, uncompressed (`Image`).
     pub kernel: PathBuf,
-    /// Its modules: the folder that holds `modules.dep`. None if everything is built in.
+    /// Its modules: `lib/modules/<version>` of its package. None if everything is built in.
     pub modules: Option<PathBuf>,
 }
 
@@ -149,24 +150,62 @@ fn initramfs(linux: &LinuxGuest) -> Result<Vec<u8>> {
     Ok(archive)
 }
 
-/// The wanted modules and what they depend on, each after what it needs, uncompressed.
+/// The wanted modules and what they depend on, each after what it needs, uncompressed. Those that
+/// are not there are built in.
 fn modules(linux: &LinuxGuest) -> Result<Vec<(String, Vec<u8>)>> {
     let Some(folder) = &linux.modules else { return Ok(Vec::new()) };
-    let path = folder.join("modules.dep");
-    let table = fs::read_to_string(&path).context(format!("GUEST_MODULES: {}", path.display()))?;
-    let mut order: Vec<&str> = Vec::new();
+    let mut files = BTreeMap::new();
+    find_modules(folder, &mut files).context(format!("GUEST_MODULES: {}", folder.display()))?;
+    if files.is_empty() {
+        let text = format!("GUEST_MODULES: no module (*.ko) below {}", folder.display());
+        return Err(Error::new(text));
+    }
+    let mut order = Vec::new();
     for wanted in MODULES {
-        let line = table.lines().filter_map(|l| l.split_once(':')).find(|(m, _)| stem(m) == wanted);
-        // Not in the table: built in.
-        let Some((module, needs)) = line else { continue };
-        // modules.dep lists what is needed last first.
-        for m in needs.split_whitespace().rev().chain([module]) {
-            if !order.contains(&m) {
-                order.push(m);
-            }
+        add_module(wanted, &files, &mut order)?;
+    }
+    Ok(order)
+}
+
+/// All module files below `folder`, by module name.
+fn find_modules(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            find_modules(&path, files)?;
+        } else if path.file_name().is_some_and(|n| n.to_string_lossy().contains(".ko")) {
+            files.insert(stem(&path.to_string_lossy()), path);
         }
     }
-    order.into_iter().map(|m| Ok((format!("{}.ko", stem(m)), unpacked(&folder.join(m))?))).collect()
+    Ok(())
+}
+
+fn add_module(
+    name: &str,
+    files: &BTreeMap<String, PathBuf>,
+    order: &mut Vec<(String, Vec<u8>)>,
+) -> Result<()> {
+    let file = format!("{name}.ko");
+    let Some(path) = files.get(name).filter(|_| !order.iter().any(|(n, _)| *n == file)) else {
+        return Ok(());
+    };
+    let data = unpacked(path)?;
+    for needed in depends(&data) {
+        add_module(&needed, files, order)?;
+    }
+    order.push((file, data));
+    Ok(())
+}
+
+/// The modules that a module names in its `.modinfo` section: `depends=a,b` and a NUL.
+fn depends(module: &[u8]) -> Vec<String> {
+    let key = b"\0depends=";
+    let Some(at) = module.windows(key.len()).position(|w| w == key) else { return Vec::new() };
+    let value = &module[at + key.len()..];
+    let end = value.iter().position(|&b| b == 0).unwrap_or(value.len());
+    let names = String::from_utf8_lossy(&value[..end]).replace('-', "_");
+    names.split(',').filter(|n| !n.is_empty()).map(String::from).collect()
 }
 
 /// `kernel/fs/ext4/ext4.ko.xz` → `ext4`; dashes and underscores are the same in module names.
@@ -192,13 +231,17 @@ mod tests {
     #[test]
     fn modules_come_after_what_they_need() {
         let dir = tempfile::tempdir().unwrap();
-        for m in ["jbd2.ko", "ext4.ko", "mbcache.ko", "virtio-blk.ko"] {
-            fs::write(dir.path().join(m), m).unwrap();
-        }
-        let dep = "virtio-blk.ko:\next4.ko: mbcache.ko jbd2.ko\njbd2.ko:\nmbcache.ko:\n";
-        fs::write(dir.path().join("modules.dep"), dep).unwrap();
+        let fs_dir = dir.path().join("fs");
+        fs::create_dir(&fs_dir).unwrap();
+        let module = |name: &str, needs: &str| {
+            fs::write(fs_dir.join(name), format!("ELF\0depends={needs}\0more")).unwrap();
+        };
+        module("ext4.ko", "mbcache,jbd2");
+        module("jbd2.ko", "");
+        module("mbcache.ko", "");
+        module("virtio-blk.ko", "");
         let linux = LinuxGuest { kernel: PathBuf::new(), modules: Some(dir.path().to_owned()) };
         let names: Vec<String> = modules(&linux).unwrap().into_iter().map(|m| m.0).collect();
-        assert_eq!(names, ["virtio_blk.ko", "jbd2.ko", "mbcache.ko", "ext4.ko"]);
+        assert_eq!(names, ["virtio_blk.ko", "mbcache.ko", "jbd2.ko", "ext4.ko"]);
     }
 }
