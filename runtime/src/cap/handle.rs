@@ -25,6 +25,17 @@ pub trait Object: Sized {
         Task::own().cap_valid(self.sel()).unwrap_or(false)
     }
 
+    /// Makes another, owned capability to the same object, with at most these [`rights`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NOMEM`] without a free slot, or what the kernel answers.
+    fn duplicate(&self, rights: usize) -> Result<Cap<Self>> {
+        let slot = Slot::alloc()?;
+        Task::own().map_cap(self.sel(), slot.sel(), rights)?;
+        Ok(slot.into_cap())
+    }
+
     /// The item with which this capability is given away with all rights of which the sender's
     /// copy has any, but not the server right of a gate.
     fn item(&self) -> SendItem {
@@ -114,18 +125,6 @@ impl Drop for Slot {
 pub struct Cap<T: Object>(T);
 
 impl<T: Object> Cap<T> {
-    /// Makes another owned capability to the same object, with at most these rights (see
-    /// [`rights`]).
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NOMEM`] without a free slot, or what the kernel answers.
-    pub fn duplicate(from: &T, rights: usize) -> Result<Cap<T>> {
-        let slot = Slot::alloc()?;
-        Task::own().map_cap(from.sel(), slot.sel(), rights)?;
-        Ok(slot.into_cap())
-    }
-
     /// Views the same capability as another type of object: for servers that speak several
     /// protocols on one capability.
     pub fn cast<U: Object>(self) -> Cap<U> {

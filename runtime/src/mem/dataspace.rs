@@ -4,7 +4,7 @@ use crate::abi::cap::rights;
 use crate::abi::dataspace as op;
 use crate::abi::factory::{Arg, ds_flags};
 use crate::abi::item::SendItem;
-use crate::abi::proto;
+use crate::abi::{page_up, proto};
 use crate::abi::rpc::{Reader, Writer};
 use crate::cap::{Cap, Factory, Object, object};
 use crate::ipc::{self, Label, Msg, Window};
@@ -46,6 +46,8 @@ impl Dataspace {
     /// [`Error::NOMEM`] when memory, quota or slots are used up; [`Error::INVAL`] for sizes that
     /// no memory has.
     pub fn create(size: usize, backing: Backing) -> Result<Cap<Dataspace>> {
+        // Servers keep the size as it is asked for; what is mapped are pages.
+        let size = page_up(size).filter(|s| *s > 0).ok_or(Error::INVAL)?;
         let size = isize::try_from(size).map_err(|_| Error::INVAL)?;
         let flags = match backing {
             Backing::Plain => 0,
