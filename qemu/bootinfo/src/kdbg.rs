@@ -38,3 +38,6 @@ pub enum Count {
 
 /// Number of counters.
 pub const COUNT: usize = 10;
+
+/// [`LABEL`] in the type of a message label on 64-bit machines.
+pub const LABEL_ISIZE: isize = LABEL as isize;

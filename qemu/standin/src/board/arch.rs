@@ -1,0 +1,151 @@
+//! What only assembly can do.
+
+use core::arch::{asm, global_asm};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+use standin::boot::ClockCode;
+use standin::thread::Frame;
+
+global_asm!(include_str!("boot.S"));
+global_asm!(include_str!("user.S"));
+
+/// Where physical memory is visible.
+const OFFSET: usize = 0xffff_ff80_0000_0000;
+
+/// Interrupt of the virtual timer.
+pub const TIMER_IRQ: u32 = 27;
+
+/// Why user mode was left.
+pub enum TrapKind {
+    /// System call, fault or another exception of the program.
+    Synchronous {
+        /// Syndrome.
+        esr: usize,
+        /// Fault address.
+        far: usize,
+    },
+    /// An interrupt is pending.
+    Interrupt,
+    /// SError, or AArch32 state.
+    Other,
+}
+
+unsafe extern "C" {
+    static _image_start: u8;
+    static _image_end: u8;
+    static kip_syscall: [u8; 8];
+    static kip_clock: [u8; 32];
+    fn run_user(frame: *mut Frame) -> usize;
+}
+
+/// Where a physical address is visible. Everything below 512 GiB is.
+pub fn phys_to_virt(pa: usize) -> NonNull<u8> {
+    // The sum is in the upper half, so never zero.
+    NonNull::new((pa | OFFSET) as *mut u8).unwrap_or(NonNull::dangling())
+}
+
+/// The reverse, for memory of the kernel.
+pub fn virt_to_phys(va: usize) -> usize {
+    va & !OFFSET
+}
+
+/// Physical addresses of the kernel's image.
+pub fn image() -> (usize, usize) {
+    (virt_to_phys(&raw const _image_start as usize), virt_to_phys(&raw const _image_end as usize))
+}
+
+/// Machine code for the kernel info page.
+pub fn kip_code() -> ClockCode<'static> {
+    // SAFETY: both are constant code of the lengths declared, defined in user.S.
+    unsafe { ClockCode { syscall: &kip_syscall, clock: &kip_clock } }
+}
+
+/// Lets a thread run in user mode until something happens.
+pub fn run(frame: NonNull<Frame>) -> TrapKind {
+    // SAFETY: the frame is valid and nobody else uses it: it is borrowed from the kernel's state
+    // by the caller. The assembly reads and writes only it and the stack.
+    let kind = unsafe { run_user(frame.as_ptr()) };
+    match kind {
+        0 => {
+            let (esr, far): (usize, usize);
+            // SAFETY: reads two registers without side effect.
+            unsafe {
+                asm!("mrs {}, esr_el1", "mrs {}, far_el1", out(reg) esr, out(reg) far,
+                    options(nomem, nostack));
+            }
+            TrapKind::Synchronous { esr, far }
+        }
+        1 => TrapKind::Interrupt,
+        _ => TrapKind::Other,
+    }
+}
+
+/// Frequency of the system counter in Hz.
+pub fn counter_frequency() -> u64 {
+    let f: u64;
+    // SAFETY: reads a register without side effect.
+    unsafe { asm!("mrs {}, cntfrq_el0", out(reg) f, options(nomem, nostack)) };
+    f
+}
+
+/// The system counter.
+pub fn counter() -> u64 {
+    let c: u64;
+    // SAFETY: reads a register without side effect.
+    unsafe { asm!("isb", "mrs {}, cntvct_el0", out(reg) c, options(nomem, nostack)) };
+    c
+}
+
+/// Counts per microsecond times 2^32, see [`set_timer`].
+static TICKS: AtomicUsize = AtomicUsize::new(0);
+
+/// Switches on what user mode needs: its half of the address space, and the counter.
+pub fn init(frequency: u64) {
+    TICKS.store(frequency as usize, Ordering::Relaxed);
+    // SAFETY: the lower half holds nothing that the kernel uses: code, data and devices are
+    // reached through the upper one. 48 bits (T0SZ 16) is what the page tables of programs have.
+    // CNTKCTL lets EL0 read the virtual counter.
+    unsafe {
+        asm!(
+            "mrs {t}, tcr_el1",
+            "bfi {t}, {sixteen}, #0, #6",
+            "msr tcr_el1, {t}",
+            "msr cntkctl_el1, {two}",
+            "isb",
+            "tlbi vmalle1",
+            "dsb nsh",
+            "isb",
+            t = out(reg) _,
+            sixteen = in(reg) 16_usize,
+            two = in(reg) 2_usize,
+            options(nostack)
+        );
+    }
+}
+
+/// Asks for a timer interrupt at a time in microseconds, or for none.
+pub fn set_timer(when: Option<u64>) {
+    let frequency = TICKS.load(Ordering::Relaxed) as u128;
+    let compare = when.map(|us| (u128::from(us) * frequency).div_ceil(1_000_000) as u64);
+    let (compare, control) = (compare.unwrap_or(u64::MAX), u64::from(compare.is_some()));
+    // SAFETY: programs the virtual timer, which only the kernel uses.
+    unsafe {
+        asm!("msr cntv_cval_el0, {}", "msr cntv_ctl_el0, {}", "isb",
+            in(reg) compare, in(reg) control, options(nomem, nostack));
+    }
+}
+
+/// Sleeps until an interrupt is pending. Interrupts stay masked in the kernel.
+pub fn wait_for_interrupt() {
+    // SAFETY: has no effect but time passing.
+    unsafe { asm!("dsb sy", "wfi", options(nomem, nostack)) }
+}
+
+/// Whether QEMU started us at EL2: then there is an EL2 behind us.
+pub fn started_at_el2() -> bool {
+    STARTED_AT_EL2.load(Ordering::Relaxed) == 2
+}
+
+#[unsafe(no_mangle)]
+static STARTED_AT_EL2: AtomicUsize = AtomicUsize::new(0);

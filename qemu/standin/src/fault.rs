@@ -1,0 +1,148 @@
+//! Page faults and exceptions of programs.
+
+use alloc::format;
+
+use crate::kernel::Kernel;
+use crate::memory::Access;
+use crate::object::{Kind, ObjId};
+use crate::thread::Frame;
+
+/// What an exception syndrome says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A system call.
+    Syscall,
+    /// A page fault.
+    Page(Access),
+    /// Anything else, with the number of the signal that L4Re turns it into and its name.
+    Other(u32, &'static str),
+}
+
+const SIGILL: u32 = 4;
+const SIGTRAP: u32 = 5;
+const SIGBUS: u32 = 7;
+const SIGFPE: u32 = 8;
+const SIGSEGV: u32 = 11;
+/// Exit code of a program that a signal ends: this plus the signal.
+const EXIT_SIGNAL: u32 = 128;
+
+/// Takes a syndrome (ESR_EL1) apart.
+pub fn cause(esr: usize) -> Cause {
+    let class = esr >> 26 & 0x3f;
+    let status = esr & 0x3f;
+    // Translation, access flag and permission faults are for the pager; others are not.
+    let pageable = matches!(status >> 2, 1..=3);
+    match class {
+        0x11 | 0x15 => Cause::Syscall,
+        0x20 if pageable => Cause::Page(Access::Execute),
+        0x24 if pageable && esr & 1 << 6 != 0 => Cause::Page(Access::Write),
+        0x24 if pageable => Cause::Page(Access::Read),
+        0x20 | 0x24 => Cause::Other(SIGBUS, "bus error"),
+        0x00 | 0x0e | 0x18 => Cause::Other(SIGILL, "undefined instruction"),
+        0x22 | 0x26 => Cause::Other(SIGBUS, "misaligned pc or sp"),
+        0x2c => Cause::Other(SIGFPE, "floating point exception"),
+        0x30..=0x35 | 0x3c => Cause::Other(SIGTRAP, "breakpoint"),
+        _ => Cause::Other(SIGILL, "exception"),
+    }
+}
+
+impl Kernel {
+    /// Handles an exception of a thread in user mode.
+    pub fn exception(&mut self, thread: ObjId, esr: usize, address: usize) {
+        match cause(esr) {
+            Cause::Syscall => self.syscall(thread),
+            Cause::Page(access) => self.page_fault(thread, address, access),
+            Cause::Other(signal, what) => self.fatal(thread, signal, what, address, ""),
+        }
+    }
+
+    fn page_fault(&mut self, thread: ObjId, address: usize, access: Access) {
+        let Some(t) = self.objects.thread(thread) else { return };
+        let (Some(task), pager) = (t.task, t.pager) else { return };
+        let pager = pager.and_then(|p| self.lookup(thread, p)).map(|c| c.object);
+        let pager = pager.and_then(|p| self.objects.get(p)).map(|o| &o.kind);
+        let Some(Kind::RegionMap(of)) = pager else {
+            return self.fatal(
+                thread,
+                SIGSEGV,
+                "page fault",
+                address,
+                "its pager is not the region mapper",
+            );
+        };
+        let space = if *of == task { task } else { *of };
+        if let Err(why) = self.resolve_fault(space, address, access) {
+            let what = match access {
+                Access::Read => "bad read access",
+                Access::Write => "bad write access",
+                Access::Execute => "bad jump",
+            };
+            self.fatal(thread, SIGSEGV, what, address, why);
+        }
+    }
+
+    /// Prints what is known of a fault and ends the whole program, as the in-task loader does.
+    fn fatal(&mut self, thread: ObjId, signal: u32, what: &str, address: usize, why: &str) {
+        let Some(t) = self.objects.thread(thread) else { return };
+        let (frame, task) = (t.frame.clone(), t.task);
+        let Some(task) = task else { return };
+        let name = self.objects.task(task).map(|t| t.name.clone()).unwrap_or_default();
+        let colon = if why.is_empty() { "" } else { ": " };
+        let pc = frame.pc;
+        self.say(&format!("{name}: {what} at {address:#x}, pc {pc:#x}{colon}{why}"));
+        self.dump(&frame);
+        self.backtrace(task, &frame);
+        let program = self.objects.task(task).and_then(|t| t.program);
+        match program {
+            Some(_) => self.end_program(task, (EXIT_SIGNAL + signal) as isize),
+            None => self.destroy(thread),
+        }
+    }
+
+    fn dump(&mut self, f: &Frame) {
+        for (row, regs) in f.x.chunks(4).enumerate() {
+            let mut line = format!("x{:<2}", row * 4);
+            for r in regs {
+                line += &format!(" {r:016x}");
+            }
+            self.say(&line);
+        }
+        self.say(&format!("sp  {:016x} pstate {:x}", f.sp, f.pstate));
+    }
+
+    /// Return addresses along the frame pointers, as far as those make sense.
+    fn backtrace(&mut self, task: ObjId, f: &Frame) {
+        let mut line = format!("called from {:#x}", f.x[30]);
+        let mut fp = f.x[29];
+        for _ in 0..16 {
+            let Some(page) = self.objects.task(task).and_then(|t| t.space.get(fp)) else { break };
+            if !fp.is_multiple_of(16) || page.ds.is_none() {
+                break;
+            }
+            let at = page.pa + fp % crate::mem::PAGE;
+            let (next, pc) = (self.mem.word(at, 0), self.mem.word(at, 1));
+            line += &format!(" {pc:#x}");
+            if next <= fp {
+                break;
+            }
+            fp = next;
+        }
+        self.say(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn syndromes() {
+        assert_eq!(cause(0x15 << 26), Cause::Syscall);
+        assert_eq!(cause(0x24 << 26 | 1 << 6 | 7), Cause::Page(Access::Write));
+        assert_eq!(cause(0x24 << 26 | 0xf), Cause::Page(Access::Read));
+        assert_eq!(cause(0x20 << 26 | 6), Cause::Page(Access::Execute));
+        assert!(matches!(cause(0x24 << 26 | 0x21), Cause::Other(SIGBUS, _)), "alignment");
+        assert!(matches!(cause(0x3c << 26), Cause::Other(SIGTRAP, _)));
+        assert!(matches!(cause(0), Cause::Other(SIGILL, _)));
+    }
+}
