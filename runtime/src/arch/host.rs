@@ -83,7 +83,7 @@ pub(crate) unsafe fn prepare_thread_stack(
 }
 
 #[cfg(test)]
-pub(crate) use fake::{Call, with_kernel};
+pub(crate) use fake::{Call, Kernel, with_kernel};
 
 #[cfg(test)]
 mod fake {
@@ -101,10 +101,14 @@ mod fake {
         pub label: Word,
     }
 
-    type Kernel = Box<dyn FnMut(Call, Utcb) -> (Word, Word)>;
+    /// Answers system calls: sees the message in the UTCB, leaves its answer there, and returns
+    /// tag and label.
+    pub(crate) trait Kernel: FnMut(Call, Utcb) -> (Word, Word) {}
+
+    impl<F: FnMut(Call, Utcb) -> (Word, Word)> Kernel for F {}
 
     std::thread_local! {
-        static KERNEL: RefCell<Option<Kernel>> = const { RefCell::new(None) };
+        static KERNEL: RefCell<Option<Box<dyn Kernel>>> = const { RefCell::new(None) };
     }
 
     pub(super) fn invoke(tag: Word, dest: Word, timeouts: Word, label: Word) -> Option<Returned> {
@@ -114,12 +118,8 @@ mod fake {
         })
     }
 
-    /// Runs `body` with `kernel` answering the system calls of this thread. The kernel sees the
-    /// message in the UTCB, leaves its answer there and returns the tag and label.
-    pub(crate) fn with_kernel<R>(
-        kernel: impl FnMut(Call, Utcb) -> (Word, Word) + 'static,
-        body: impl FnOnce() -> R,
-    ) -> R {
+    /// Runs `body` with `kernel` answering the system calls of this thread.
+    pub(crate) fn with_kernel<R>(kernel: impl Kernel + 'static, body: impl FnOnce() -> R) -> R {
         struct Reset;
         impl Drop for Reset {
             fn drop(&mut self) {

@@ -89,22 +89,18 @@ mod tests {
     use super::*;
     use crate::abi::cap::Sel;
     use crate::abi::tag::Tag;
-    use crate::arch::host::with_kernel;
+    use crate::arch::Utcb;
+    use crate::arch::host::{Call, Kernel, with_kernel};
     use crate::cap::{CapRef, SLOTS, Slot};
     use std::cell::RefCell;
     use std::rc::Rc;
     use std::vec::Vec;
 
     /// What reached the controller: opcodes; binding answers with `bind`.
-    fn kernel(
-        bind: isize,
-    ) -> (
-        Rc<RefCell<Vec<usize>>>,
-        impl FnMut(crate::arch::host::Call, crate::arch::Utcb) -> (usize, usize),
-    ) {
+    fn kernel(bind: isize) -> (Rc<RefCell<Vec<usize>>>, impl Kernel) {
         let ops = Rc::new(RefCell::new(Vec::new()));
         let log = ops.clone();
-        (ops, move |call, utcb| {
+        (ops, move |call: Call, utcb: Utcb| {
             let tag = Tag(call.tag);
             match tag.label() {
                 -15 => {

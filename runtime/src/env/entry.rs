@@ -3,7 +3,8 @@
 /// Makes `main` the program: the entry point, its stack, the heap and the panic handler.
 ///
 /// ```ignore
-/// #![cfg_attr(target_os = "none", no_std, no_main)]
+/// #![cfg_attr(target_os = "none", no_std)]
+/// #![cfg_attr(not(test), no_main)]
 /// use l4re_runtime::env::{Env, StartError};
 ///
 /// l4re_runtime::entry!(main, stack = 64 * 1024, heap = 8 * 1024 * 1024);
@@ -24,9 +25,10 @@
 /// * `heap` – how large the heap may grow, in bytes; 64 MiB if it is not given. Address space is
 ///   set aside for that much, memory is only taken as needed.
 ///
-/// When the crate is not compiled for a bare-metal target the macro makes an ordinary `main` that
-/// says what the program is and exits with code 2, so that `cargo check`, `cargo test` and
-/// `cargo doc` work on the development machine.
+/// When the crate is not compiled for a bare-metal target the macro makes a program of that system
+/// that says what it is and exits with code 2, so that `cargo build`, `cargo test` and `cargo doc`
+/// work on the development machine. The second attribute above makes room for it (and for the
+/// macro's own entry point): `main` is not Rust's, except that test builds bring theirs.
 #[macro_export]
 macro_rules! entry {
     ($main:ident $(, stack = $stack:expr)? $(, heap = $heap:expr)? $(,)?) => {
@@ -55,13 +57,16 @@ macro_rules! entry {
             }
         }
 
-        #[cfg(not(target_os = "none"))]
-        fn main() -> ::std::process::ExitCode {
-            $crate::env::not_on_this_system(
-                $main,
-                ::core::env!("CARGO_PKG_NAME"),
-                ::core::env!("CARGO_PKG_DESCRIPTION"),
-            )
+        #[cfg(all(not(target_os = "none"), not(test)))]
+        mod __l4re_program {
+            #[unsafe(no_mangle)]
+            extern "C" fn main() -> ::core::ffi::c_int {
+                $crate::env::not_on_this_system(
+                    super::$main,
+                    ::core::env!("CARGO_PKG_NAME"),
+                    ::core::env!("CARGO_PKG_DESCRIPTION"),
+                )
+            }
         }
     };
 }

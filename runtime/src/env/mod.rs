@@ -27,9 +27,9 @@ pub fn not_on_this_system<T: Termination>(
     _main: fn(&'static Env) -> T,
     name: &str,
     description: &str,
-) -> std::process::ExitCode {
+) -> core::ffi::c_int {
     std::eprintln!("{name}: {description}");
     std::eprintln!("This is a program for L4Re; build it for its target, for example with");
     std::eprintln!("  cargo build --target aarch64-unknown-none");
-    std::process::ExitCode::from(2)
+    2
 }

@@ -174,7 +174,7 @@ impl Endpoint {
 mod tests {
     use super::*;
     use crate::abi::item::SendItem;
-    use crate::arch::host::{Call, with_kernel};
+    use crate::arch::host::{Call, Kernel, with_kernel};
     use crate::cap::{Irq, SLOTS};
     use std::cell::RefCell;
     use std::rc::Rc;
@@ -183,11 +183,11 @@ mod tests {
     type Script = Vec<(usize, fn(Utcb) -> (usize, usize))>;
 
     /// A kernel that expects operations on the reply capability in this order, and notes unmaps.
-    fn kernel(script: Script) -> (Rc<RefCell<usize>>, impl FnMut(Call, Utcb) -> (usize, usize)) {
+    fn kernel(script: Script) -> (Rc<RefCell<usize>>, impl Kernel) {
         let unmaps = Rc::new(RefCell::new(0));
         let count = unmaps.clone();
         let mut script = script.into_iter();
-        (unmaps, move |call, utcb| {
+        (unmaps, move |call: Call, utcb: Utcb| {
             if call.dest == 0x1003 {
                 *count.borrow_mut() += 1;
                 return (Tag::new(0, 0, 0).0, 0);

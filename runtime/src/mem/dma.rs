@@ -204,7 +204,8 @@ mod tests {
     use super::*;
     use crate::abi::cap::Sel;
     use crate::abi::tag::Tag;
-    use crate::arch::host::with_kernel;
+    use crate::arch::Utcb;
+    use crate::arch::host::{Call, Kernel, with_kernel};
     use crate::cap::Slot;
     use proptest::prelude::*;
     use std::cell::RefCell;
@@ -247,12 +248,9 @@ mod tests {
     }
 
     /// A server that maps at most `most` bytes at a time, and counts what is mapped.
-    fn space(
-        most: usize,
-        mapped: Rc<RefCell<Vec<(usize, usize)>>>,
-    ) -> impl FnMut(crate::arch::host::Call, crate::arch::Utcb) -> (usize, usize) {
+    fn space(most: usize, mapped: Rc<RefCell<Vec<(usize, usize)>>>) -> impl Kernel {
         let mut next = 0x4000_0000;
-        move |call, utcb| {
+        move |call: Call, utcb: Utcb| {
             if call.dest == 0x1003 {
                 return (Tag::new(0, 0, 0).0, 0);
             }

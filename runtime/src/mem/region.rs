@@ -257,24 +257,21 @@ mod tests {
     use super::*;
     use crate::abi::cap::Sel;
     use crate::abi::tag::Tag;
-    use crate::arch::host::with_kernel;
+    use crate::arch::Utcb;
+    use crate::arch::host::{Call, Kernel, with_kernel};
     use crate::cap::CapRef;
     use std::cell::RefCell;
     use std::rc::Rc;
     use std::vec::Vec;
 
     /// A region mapper that attaches everything at one address and keeps what it was asked.
-    fn mapper(
-        detach_label: isize,
-    ) -> (
-        Rc<RefCell<Vec<Vec<usize>>>>,
-        impl FnMut(crate::arch::host::Call, crate::arch::Utcb) -> (usize, usize),
-    ) {
+    fn mapper(detach_label: isize) -> (Rc<RefCell<Vec<Vec<usize>>>>, impl Kernel) {
         let seen = Rc::new(RefCell::new(Vec::new()));
         let log = seen.clone();
-        (seen, move |call, utcb| {
+        (seen, move |call: Call, utcb: Utcb| {
             let tag = Tag(call.tag);
-            let words = (0..tag.words() + 2 * tag.items()).map(|i| utcb.mr(i)).collect();
+            let words: Vec<usize> =
+                (0..tag.words() + 2 * tag.items()).map(|i| utcb.mr(i)).collect();
             log.borrow_mut().push(words);
             utcb.set_mr(0, 0x80_0000);
             (Tag::new(if tag.label() == 0x4005 { detach_label } else { 0 }, 1, 0).0, 0)

@@ -3,7 +3,8 @@
 //! The same binary runs on the stand-in and on L4Re. It prints one line a case (`ok <name>` or
 //! `FAIL <name>: <why>`) and ends with the result line. Argument `--only <part of a name>` runs
 //! some of the cases. Cases about devices look for the capability `vbus` and pass without it.
-#![cfg_attr(target_os = "none", no_std, no_main)]
+#![cfg_attr(target_os = "none", no_std)]
+#![cfg_attr(not(test), no_main)]
 
 extern crate alloc;
 
