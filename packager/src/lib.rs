@@ -6,4 +6,5 @@ pub mod document;
 pub mod drvinfo;
 pub mod elf;
 pub mod manifest;
+pub mod package;
 pub mod target;
