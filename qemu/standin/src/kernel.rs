@@ -339,8 +339,12 @@ impl Kernel {
                 None => (false, 0),
             };
             let top = self.ready.top();
-            let expired = now >= self.slice_end && top == Some(priority);
+            let over = now >= self.slice_end;
+            let expired = over && top == Some(priority);
             if can && !expired && top.is_none_or(|p| p <= priority) {
+                if over {
+                    self.slice_end = now + self.quantum(id);
+                }
                 return Some(id);
             }
             self.current = None;
@@ -349,10 +353,14 @@ impl Kernel {
             }
         }
         let next = self.ready.pop()?;
-        let quantum = self.objects.thread(next).map_or(QUANTUM, |t| t.quantum.max(100));
         self.current = Some(next);
-        self.slice_end = now + quantum;
+        self.slice_end = now + self.quantum(next);
         Some(next)
+    }
+
+    /// Length of a thread's time slice; absurdly short ones would let nothing else happen.
+    fn quantum(&self, id: ObjId) -> u64 {
+        self.objects.thread(id).map_or(QUANTUM, |t| t.quantum.max(100))
     }
 
     /// When the kernel has to look again, at the latest.

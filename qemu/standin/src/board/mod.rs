@@ -141,8 +141,10 @@ fn idle(k: &mut Kernel) {
 
 fn interrupts(k: &mut Kernel) {
     while let Some(pin) = gic::acknowledge() {
-        if pin != arch::TIMER_IRQ {
-            k.hardware_interrupt(pin);
+        // What stays asserted must be silenced before the end of interrupt.
+        match pin {
+            arch::TIMER_IRQ => arch::set_timer(None),
+            _ => k.hardware_interrupt(pin),
         }
         gic::end(pin);
     }
