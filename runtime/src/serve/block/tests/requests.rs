@@ -183,6 +183,25 @@ fn bad_addresses_are_errors_if_the_status_can_be_written() {
 }
 
 #[test]
+fn nothing_is_written_if_only_some_of_the_data_can_be_read() {
+    let mut rig = Rig::empty(Disk::new(Info { seg_max: 1, ..info() }, 16));
+    let k = rig.add(|_| {});
+    rig.start(k, common::VERSION_1);
+    let c = &mut rig.clients[k];
+    c.write_header(c.header_at(0), WRITE, 0);
+    let at = |offset: usize| BASE + offset as u64;
+    // The first buffer is in two runs: its first half alone would be a part.
+    let good = (at(c.data_at(0) - 100 + 4096 - 512), 1024, false);
+    let status = (at(c.status_at(0)), 1, true);
+    let chain = [(at(c.header_at(0)), 16, false), good, (u64::MAX - 4096, 512, false), status];
+    c.guest.chain(0, &chain);
+    c.guest.offer(0);
+    rig.run();
+    assert_eq!(rig.clients[0].status(0), IOERR);
+    assert_eq!(rig.server.counters().parts, 0);
+}
+
+#[test]
 fn a_request_that_is_too_scattered_is_cut() {
     for seg_max in 1..4 {
         let mut rig = rig_with(Info { seg_max, ..info() });
