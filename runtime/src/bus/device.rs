@@ -5,12 +5,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::interrupt::Interrupt;
+use super::interrupt::{Interrupt, Interrupts};
 use super::vbus::{Handle, RESOURCES_MAX, Resource, ResourceKind, Vbus};
-use super::{PciDevice, granted};
+use super::{Controller, PciDevice, granted};
 use crate::abi::icu::Mode;
 use crate::abi::vbus::{DeviceInfo, interface};
-use crate::cap::{Cap, CapRef, Held, Icu, Irq};
+use crate::cap::{CapRef, Held, Irq};
 use crate::mem::{AttachOptions, Dataspace, DmaDomain, DmaSpace, Region};
 use crate::{Error, Result};
 
@@ -18,7 +18,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 struct OnVbus {
     bus: CapRef<Vbus>,
-    icu: Option<Arc<Cap<Icu>>>,
+    icu: Option<Arc<Controller>>,
     handle: Handle,
     info: DeviceInfo,
 }
@@ -41,7 +41,7 @@ impl Device {
     /// Asks the bus for all that it says of a device.
     pub(super) fn on_vbus(
         bus: &CapRef<Vbus>,
-        icu: Option<Arc<Cap<Icu>>>,
+        icu: Option<Arc<Controller>>,
         handle: Handle,
         info: DeviceInfo,
     ) -> Result<Device> {
@@ -148,9 +148,23 @@ impl Device {
         }
     }
 
-    /// The interrupt controller that the device's interrupts and messages go through, for message
-    /// signalled interrupts.
-    pub fn icu(&self) -> Option<Arc<Cap<Icu>>> {
+    /// Binds `messages` message-signalled interrupts for the device, or its line (interrupt
+    /// number 0) where messages do not work; that is logged once.
+    ///
+    /// # Errors
+    ///
+    /// As for [`interrupt`](Self::interrupt), about the line.
+    pub fn interrupts(&self, messages: usize) -> Result<Interrupts> {
+        match (self.icu(), self.msi_source()) {
+            (Some(icu), Some(source)) => {
+                Interrupts::bind(&icu, source, messages, || self.interrupt(0))
+            }
+            _ => self.interrupt(0).map(Interrupts::Line),
+        }
+    }
+
+    /// The interrupt controller that the device's interrupts and messages go through.
+    pub fn icu(&self) -> Option<Arc<Controller>> {
         match &self.origin {
             Origin::Vbus(v) => v.icu.clone(),
             Origin::Granted { .. } => None,
@@ -158,7 +172,7 @@ impl Device {
     }
 
     /// What a message-signalled interrupt of this device names as its source (see
-    /// [`Icu::msi_info`]).
+    /// [`Icu::msi_info`](crate::cap::Icu::msi_info)).
     pub fn msi_source(&self) -> Option<u64> {
         match &self.origin {
             Origin::Vbus(v) => Some(1 << 63 | v.handle.0 as u64),

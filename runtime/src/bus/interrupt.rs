@@ -1,10 +1,13 @@
 //! Interrupts of devices.
 
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::Controller;
 use crate::Result;
 use crate::abi::icu::Mode;
 use crate::abi::timeout::Timeout;
-use crate::cap::{Cap, Factory, Held, Icu, Irq, Object, Thread, Unmask};
-use alloc::sync::Arc;
+use crate::cap::{Factory, Held, Irq, Msi, Object, Thread, Unmask};
 
 /// An interrupt of a device, bound to an IRQ object.
 ///
@@ -13,7 +16,7 @@ use alloc::sync::Arc;
 pub struct Interrupt {
     irq: Held<Irq>,
     /// The controller and the pin there; `None` for IRQ objects that the loader granted ready.
-    source: Option<(Arc<Cap<Icu>>, usize)>,
+    source: Option<(Arc<Controller>, usize)>,
     unmask: Unmask,
 }
 
@@ -24,13 +27,22 @@ impl Interrupt {
     /// # Errors
     ///
     /// What the kernel or the controller answers.
-    pub fn new(icu: Arc<Cap<Icu>>, pin: usize, mode: Option<Mode>) -> Result<Interrupt> {
+    pub fn new(icu: Arc<Controller>, pin: usize, mode: Option<Mode>) -> Result<Interrupt> {
         let irq = Factory::at(crate::env::ids().factory).irq()?;
         if let Some(mode) = mode {
             icu.set_mode(pin, mode)?;
         }
         let unmask = icu.bind(pin, &irq)?;
         Ok(Interrupt { irq: irq.into(), source: Some((icu, pin)), unmask })
+    }
+
+    /// Binds the next message-signalled interrupt of `icu` to a new IRQ object, for `source` to
+    /// send.
+    fn message(icu: Arc<Controller>, source: u64) -> Result<Message> {
+        let irq = Factory::at(crate::env::ids().factory).irq()?;
+        let (pin, unmask, msi) = icu.bind_message(&irq, source)?;
+        let interrupt = Interrupt { irq: irq.into(), source: Some((icu, pin)), unmask };
+        Ok(Message { interrupt, msi })
     }
 
     /// Uses an IRQ object to which the interrupt is bound already.
@@ -75,6 +87,44 @@ impl Interrupt {
     }
 }
 
+/// A message-signalled interrupt. Unmask it before the device may send.
+#[derive(Debug)]
+pub struct Message {
+    /// Where it arrives.
+    pub interrupt: Interrupt,
+    /// What the device has to write where.
+    pub msi: Msi,
+}
+
+/// How a device interrupts.
+#[derive(Debug)]
+pub enum Interrupts {
+    /// By its line.
+    Line(Interrupt),
+    /// By messages, as many as were asked for.
+    Messages(Vec<Message>),
+}
+
+impl Interrupts {
+    /// Binds `count` messages, or calls `line` if that does not work here: few platforms deliver
+    /// all the messages that their controllers offer.
+    pub(super) fn bind(
+        icu: &Arc<Controller>,
+        source: u64,
+        count: usize,
+        line: impl FnOnce() -> Result<Interrupt>,
+    ) -> Result<Interrupts> {
+        let messages: Result<Vec<_>> =
+            (0..count).map(|_| Interrupt::message(icu.clone(), source)).collect();
+        match messages {
+            Ok(messages) if !messages.is_empty() => return Ok(Interrupts::Messages(messages)),
+            Ok(_) => {}
+            Err(e) => icu.falls_back(e),
+        }
+        line().map(Interrupts::Line)
+    }
+}
+
 impl Drop for Interrupt {
     fn drop(&mut self) {
         if let Some((icu, pin)) = &self.source {
@@ -115,9 +165,9 @@ mod tests {
         })
     }
 
-    fn icu() -> Arc<Cap<Icu>> {
+    fn icu() -> Arc<Controller> {
         SLOTS.start_at(0x418);
-        Arc::new(Slot::alloc().unwrap().into_cap())
+        Arc::new(Controller::new(Slot::alloc().unwrap().into_cap()))
     }
 
     #[test]
@@ -140,5 +190,55 @@ mod tests {
             i.unmask().unwrap();
         });
         assert_eq!(*ops.borrow(), [4 | 1 << 8]);
+    }
+
+    /// A controller with two messages whose `msi_info` answers with `info`.
+    fn messages(info: isize) -> impl Kernel {
+        move |call: Call, utcb: Utcb| {
+            let tag = Tag(call.tag);
+            match (tag.label(), utcb.mr(0)) {
+                (-15, _) => {
+                    utcb.set_mr(0, 0x38);
+                    (Tag::new(0, 0, 1).0, 0)
+                }
+                (-1, 2) => {
+                    utcb.set_mr(0, 0x8000_0000);
+                    utcb.set_mr(2, 2);
+                    (Tag::new(0, 3, 0).0, 0)
+                }
+                (-1, 3) => {
+                    let data = utcb.mr(1);
+                    utcb.set_mr(0, 0x8000);
+                    utcb.set_mr(1, data);
+                    (Tag::new(info, 2, 0).0, 0)
+                }
+                _ => (Tag::new(0, 0, 0).0, 0),
+            }
+        }
+    }
+
+    #[test]
+    fn messages_are_numbered_and_run_out_into_the_line() {
+        with_kernel(messages(0), || {
+            let icu = icu();
+            let line = || Interrupt::new(icu.clone(), 5, None);
+            let Interrupts::Messages(m) = Interrupts::bind(&icu, 1 << 63, 2, line).unwrap() else {
+                panic!("messages are there")
+            };
+            let msi: Vec<_> = m.iter().map(|m| (m.msi.address, m.msi.data)).collect();
+            assert_eq!(msi, [(0x8000, 0x8000_0000), (0x8000, 0x8000_0001)]);
+            let more = Interrupts::bind(&icu, 1 << 63, 1, line).unwrap();
+            assert!(matches!(more, Interrupts::Line(_)), "none is left");
+        });
+    }
+
+    #[test]
+    fn a_platform_that_cannot_deliver_messages_uses_the_line() {
+        with_kernel(messages(-19), || {
+            let icu = icu();
+            let line = || Interrupt::new(icu.clone(), 5, None);
+            let got = Interrupts::bind(&icu, 1 << 63, 1, line).unwrap();
+            assert!(matches!(got, Interrupts::Line(_)));
+        });
     }
 }

@@ -3,14 +3,16 @@
 //! A [`Device`] yields mapped registers, interrupts and a DMA address space, and does not care
 //! which of the two it is. Nothing here knows what a device is for.
 
+mod controller;
 mod device;
 pub mod granted;
 mod interrupt;
 mod pci;
 pub mod vbus;
 
+pub use controller::Controller;
 pub use device::Device;
-pub use interrupt::Interrupt;
+pub use interrupt::{Interrupt, Interrupts, Message};
 pub use pci::PciDevice;
 pub use vbus::Vbus;
 
@@ -30,7 +32,7 @@ use crate::cap::CapRef;
 /// [`Error::NO_DESTINATION`](crate::Error::NO_DESTINATION) if its server has ended.
 pub fn devices(bus: &CapRef<Vbus>) -> Result<Vec<Device>> {
     let icu = match bus.icu() {
-        Ok(icu) => Some(Arc::new(icu)),
+        Ok(icu) => Some(Arc::new(Controller::new(icu))),
         Err(e) => {
             log::warn!("the bus has no interrupt controller `{HID_ICU}`: {e}");
             None

@@ -2,7 +2,8 @@
 //!
 //! The same binary runs on the stand-in and on L4Re. It prints one line a case (`ok <name>` or
 //! `FAIL <name>: <why>`) and ends with the result line. Argument `--only <part of a name>` runs
-//! some of the cases. Cases about devices look for the capability `vbus` and pass without it.
+//! some of the cases; `--end <how>` ends the program in a way that the loader has to report:
+//! `exit`, `panic`, `memory` or `overflow`. Cases about devices look for the capability `vbus` and pass without it.
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(not(test), no_main)]
 
@@ -10,6 +11,7 @@ extern crate alloc;
 
 mod bus;
 mod case;
+mod end;
 mod ipc;
 mod irq;
 mod mem;
@@ -24,6 +26,9 @@ l4re_runtime::entry!(main, stack = 64 * 1024, heap = 16 * 1024 * 1024);
 
 fn main(env: &'static Env) -> ExitCode {
     env::set_panic_hook(panicked);
+    if let Some(how) = env.args().options().skip_while(|a| *a != "--end").nth(1) {
+        return end::how(how);
+    }
     let only = env.args().options().skip_while(|a| *a != "--only").nth(1);
     let groups = [start::CASES, mem::CASES, ipc::CASES, irq::CASES, bus::CASES];
     let (mut passed, mut all) = (0, 0);
