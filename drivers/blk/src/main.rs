@@ -1,2 +1,68 @@
-//! Placeholder of the first commit.
-fn main() {}
+//! virtio-blk driver server for L4Re: drives virtio disks, serves l4virtio block clients.
+#![cfg_attr(target_os = "none", no_std)]
+#![cfg_attr(not(test), no_main)]
+
+extern crate alloc;
+
+use alloc::string::ToString;
+use core::convert::Infallible;
+
+use l4re_runtime::env::{Env, StartError};
+use l4re_runtime::log::set_verbosity;
+use l4re_runtime::serve::l4::{BlockServer, probe};
+use l4re_runtime::serve::options::BlockOptions;
+
+l4re_runtime::entry!(main, stack = 64 * 1024, heap = 64 * 1024 * 1024);
+
+l4re_runtime::driver_info! {
+    static INFO;
+    name "virtio-blk-drv" "Server for virtio disks, on PCI or memory-mapped";
+    stack 65536;
+    cap "vbus": "vbus" [] "Virtual bus with the disks; or, for one memory-mapped disk, iomem, irq and dma";
+    cap "iomem": "dataspace" [] "Registers of a memory-mapped disk, if there is no vbus";
+    cap "irq": "irq" [] "Interrupt of that disk, ready to be received";
+    cap "dma": "dma_space" [] "DMA space that is bound to that disk";
+    cap "svr": "factory" [server] "Endpoint at which clients ask for disks; not needed if there are static clients";
+    cmd "verbose" 'v': flag [multiple] "Say more; twice for even more";
+    cmd "quiet" 'q': flag [] "Say nothing but errors";
+    cmd "client": cap [multiple, server] "Serve a client at this capability; the options behind it are about the client";
+    cmd "device": string [client] "Disk for the client: its identification string, or virtio<n>, counted from 0";
+    cmd "ds-max": uint (1..256, default 2) [client] "Most dataspaces that the client may register";
+    cmd "readonly": flag [client] "The client may not write";
+    cmd "shared": flag [client] "The client may use the disk together with others who are shared as well";
+    cmd "register-ds" 'd': cap [multiple] "Clients may register only dataspaces given by this option";
+    cmd "nomsi": flag [ignored] "Accepted for scripts of other servers";
+    cmd "nomsix": flag [ignored] "Accepted for scripts of other servers";
+    factory "device": string [mandatory] "Disk: its identification string, or virtio<n>, counted from 0";
+    factory "ds-max": uint (1..256, default 2) [] "Most dataspaces that the client may register";
+    factory "read-only": flag [] "The client may not write";
+    factory "shared": flag [] "The client may use the disk together with others who are shared as well";
+}
+
+/// Name of the gate at which clients ask for disks.
+const SERVER: &str = "svr";
+
+fn main(env: &'static Env) -> Result<Infallible, StartError> {
+    let options = BlockOptions::parse(&INFO, env.args().options())
+        .map_err(|e| StartError::Other(e.to_string()))?;
+    set_verbosity(options.verbosity, options.quiet);
+    for option in &options.ignored {
+        log::info!("option --{option} has no effect");
+    }
+    let mut server = BlockServer::new(env, INFO.factory)?;
+    for name in &options.trusted {
+        server.trust(env.cap(name)?);
+    }
+    for found in probe::disks(env)? {
+        server.add_disk(found.disk, found.resources)?;
+    }
+    for client in &options.clients {
+        server.add_client(env, client)?;
+    }
+    // Without it there must be somebody else to serve.
+    if options.clients.is_empty() || env.find(SERVER).is_some() {
+        server.open_management(env, SERVER)?;
+    }
+    log::info!("ready");
+    server.run()
+}

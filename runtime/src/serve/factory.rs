@@ -1,7 +1,7 @@
 //! The arguments with which a client asks a block server for a device.
 //!
 //! The message has the number of the object to create, 0 for a device, and after it strings:
-//! `device=<id>`, and as the driver's table permits `ds-max=<n>` and `read-only`. Whether the
+//! `device=<id>`, and as the driver's table permits `ds-max=<n>`, `read-only` and `shared`. Whether the
 //! device is there, in use or still looked for is not decided here.
 
 use alloc::string::String;
@@ -89,6 +89,8 @@ pub struct BlockRequest {
     pub ds_max: usize,
     /// The client may not write.
     pub read_only: bool,
+    /// The client accepts that others write to the disk.
+    pub shared: bool,
 }
 
 impl BlockRequest {
@@ -106,6 +108,7 @@ impl BlockRequest {
             device: values.text("device").ok_or(FactoryError::Missing("device"))?.into(),
             ds_max: ds_max.unwrap_or(super::options::DS_MAX_DEFAULT) as usize,
             read_only: values.flag("read-only"),
+            shared: values.flag("shared"),
         })
     }
 }

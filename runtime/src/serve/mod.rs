@@ -1,8 +1,8 @@
 //! The device side of l4virtio: protocol, client memory, rings, servers.
 //!
-//! Nothing in here makes a system call: messages, interrupts and mappings are the business of the
-//! event loop that calls it. What remains is what has to be right in the face of a hostile client
-//! and a broken device, and all of it runs under `cargo test` on the host.
+//! Nothing but [`l4`] makes a system call: messages, interrupts and mappings are the business of
+//! the event loop there. What remains is what has to be right in the face of a hostile client and
+//! a broken device, and all of it runs under `cargo test` on the host.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -13,14 +13,18 @@
 //! | [`block`] | the block class: requests, clients, server |
 //! | [`factory`] | arguments of a client's `create` call |
 //! | [`options`] | the option table of a driver server, and the parser that uses it |
+//! | [`stats`] | the page with a server's counters |
+//! | [`l4`] | all of it over IPC: messages, sessions, the event loop |
 
 pub mod block;
 pub mod client_mem;
 pub mod device;
 pub mod factory;
+pub mod l4;
 pub mod options;
 pub mod page;
 pub mod ring;
+pub mod stats;
 
 #[cfg(test)]
 mod testing;

@@ -1,5 +1,7 @@
 //! What a block server needs of the driver of a disk.
 
+use alloc::boxed::Box;
+
 use crate::mem::DmaSegment;
 use crate::virtio::spec::block::{Info, Op, Status};
 
@@ -93,4 +95,49 @@ pub trait Backend {
     /// Must not be true before the device has been reset or cut off from memory, as clients may
     /// use their memory for something else once their requests have failed.
     fn gone(&self) -> bool;
+}
+
+impl<B: Backend + ?Sized> Backend for Box<B> {
+    fn info(&self) -> &Info {
+        (**self).info()
+    }
+
+    fn depth(&self) -> usize {
+        (**self).depth()
+    }
+
+    fn submit(
+        &mut self,
+        op: Op,
+        sector: u64,
+        segments: &[DmaSegment],
+        tag: u32,
+    ) -> Result<(), SubmitError> {
+        (**self).submit(op, sector, segments, tag)
+    }
+
+    fn submit_ranges(
+        &mut self,
+        op: Op,
+        ranges: &[SectorRange],
+        tag: u32,
+    ) -> Result<(), SubmitError> {
+        (**self).submit_ranges(op, ranges, tag)
+    }
+
+    fn publish(&mut self) {
+        (**self).publish();
+    }
+
+    fn complete(&mut self, sink: &mut dyn FnMut(Completion)) {
+        (**self).complete(sink);
+    }
+
+    fn quiet(&mut self, quiet: bool) {
+        (**self).quiet(quiet);
+    }
+
+    fn gone(&self) -> bool {
+        (**self).gone()
+    }
 }

@@ -28,11 +28,13 @@ mod parts;
 mod request;
 mod server;
 mod split;
+mod virtio;
 
 pub use backend::{Backend, Completion, SectorRange, SubmitError};
 pub use client::{ClientOptions, StatusReply};
 pub use counters::{BATCH_BUCKETS, Counters, DeviceCounters};
 pub use server::{ClientId, Notify, Rest, Server};
+pub use virtio::VirtioDisk;
 
 use crate::virtio::spec::block::{ID_SIZE, Info};
 

@@ -22,6 +22,18 @@ pub struct ClientId {
     generation: u16,
 }
 
+impl ClientId {
+    /// The number from the parts that [`parts`](Self::parts) gives.
+    pub(in crate::serve) const fn from_parts(index: u16, generation: u16) -> Self {
+        Self { index, generation }
+    }
+
+    /// Position among the clients that there are now, and the number of the use of that position.
+    pub(in crate::serve) const fn parts(self) -> (u16, u16) {
+        (self.index, self.generation)
+    }
+}
+
 /// What a server tells its event loop.
 pub trait Notify {
     /// Send the client its notification interrupt.
@@ -75,6 +87,8 @@ pub struct Server<B, R> {
     /// The device has been asked not to interrupt.
     quiet: bool,
     counters: DeviceCounters,
+    /// What clients that have gone had done.
+    former: Counters,
 }
 
 impl<B: Backend, R> Server<B, R> {
@@ -107,6 +121,7 @@ impl<B: Backend, R> Server<B, R> {
             full: false,
             quiet: false,
             counters: DeviceCounters::default(),
+            former: Counters::default(),
         })
     }
 
@@ -243,9 +258,9 @@ impl<B: Backend, R> Server<B, R> {
         self.slot(id).ok().map(|c| &c.counters)
     }
 
-    /// Counters of all present clients together.
+    /// Counters of all clients together, also of those that have gone.
     pub fn counters(&self) -> Counters {
-        self.clients().fold(Counters::default(), |mut sum, c| {
+        self.clients().fold(self.former, |mut sum, c| {
             sum.add(&c.counters);
             sum
         })
@@ -388,6 +403,7 @@ impl<B: Backend, R> Server<B, R> {
                 told = true;
             }
             if client.is_leaving() && !client.is_draining() {
+                self.former.add(&client.counters);
                 slot.client = None;
                 slot.generation = slot.generation.wrapping_add(1);
                 notify.removed(id);

@@ -15,10 +15,12 @@ pub struct StaticClient<'a> {
     pub ds_max: usize,
     /// It may not write.
     pub read_only: bool,
+    /// It accepts that others write to the disk.
+    pub shared: bool,
 }
 
 /// What the command line of a block server says. The table of the driver has the options
-/// `verbose`, `quiet`, `client`, `device`, `ds-max`, `readonly` and `register-ds`; one that it
+/// `verbose`, `quiet`, `client`, `device`, `ds-max`, `readonly`, `shared` and `register-ds`; one that it
 /// leaves out counts as not given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockOptions<'a> {
@@ -68,5 +70,6 @@ fn client<'a>(values: &Values<'a>, ds_max: u64) -> Result<StaticClient<'a>, Opti
         device: values.text("device").ok_or(OptionError::Incomplete(cap, "device"))?,
         ds_max: values.uint("ds-max").unwrap_or(ds_max) as usize,
         read_only: values.flag("readonly"),
+        shared: values.flag("shared"),
     })
 }

@@ -1,0 +1,138 @@
+//! A virtio block device as the backend of a server.
+
+use core::sync::atomic::{Ordering, fence};
+
+use virtio_drivers::transport::Transport;
+
+use super::{Backend, Completion, SectorRange, SubmitError};
+use crate::mem::DmaSegment;
+use crate::virtio::block::{self as driver, BlockDevice};
+use crate::virtio::spec::block::{Info, Op};
+
+/// How often a device that asks for a reset is reset, if it does not stop when told to. Each time
+/// can take as long as the driver waits for a reset.
+const RESETS_MAX: u32 = 3;
+
+/// Most ranges that are passed to the device at once; the driver has no room for more.
+const RANGES_MAX: usize = 8;
+
+/// A virtio block device that is reset when it is stuck, with its requests failed.
+///
+/// A device that does not even stop when it is reset may still write to the memory of its requests.
+/// Those then never complete: the clients' memory stays mapped for the device, and nobody else
+/// gets it.
+#[derive(Debug)]
+pub struct VirtioDisk<T: Transport> {
+    device: BlockDevice<T>,
+    /// Resets in a row that the device did not obey.
+    refused_resets: u32,
+}
+
+impl<T: Transport> VirtioDisk<T> {
+    /// A device that has been brought up.
+    pub const fn new(device: BlockDevice<T>) -> Self {
+        Self { device, refused_resets: 0 }
+    }
+
+    /// The driver.
+    pub const fn device(&self) -> &BlockDevice<T> {
+        &self.device
+    }
+
+    /// An interrupt has arrived: acknowledges it. What completed comes out of
+    /// [`complete`](Backend::complete).
+    pub fn interrupt(&mut self) {
+        let interrupt = self.device.handle_interrupt();
+        if interrupt.config_changed {
+            // Clients learned the size when they connected, and requests are checked by it.
+            let sectors = self.device.info().capacity;
+            log::warn!("the disk has {sectors} sectors now; present clients see the former size");
+        }
+    }
+
+    fn recover(&mut self, sink: &mut dyn FnMut(Completion)) {
+        if self.refused_resets == RESETS_MAX {
+            return;
+        }
+        log::warn!("the disk asks for a reset; requests in flight fail");
+        match self.device.reset_and_recover(&mut |c| sink(completion(c))) {
+            Ok(()) => self.refused_resets = 0,
+            Err(e) if self.device.gone() => log::error!("the disk is dead: {e}"),
+            Err(e) => {
+                self.refused_resets += 1;
+                log::error!("the disk cannot be reset: {e}");
+            }
+        }
+    }
+}
+
+impl<T: Transport> Backend for VirtioDisk<T> {
+    fn info(&self) -> &Info {
+        self.device.info()
+    }
+
+    fn depth(&self) -> usize {
+        self.device.depth()
+    }
+
+    fn submit(
+        &mut self,
+        op: Op,
+        sector: u64,
+        segments: &[DmaSegment],
+        tag: u32,
+    ) -> Result<(), SubmitError> {
+        self.device.submit(op, sector, segments, tag).map_err(SubmitError::from)
+    }
+
+    fn submit_ranges(
+        &mut self,
+        op: Op,
+        ranges: &[SectorRange],
+        tag: u32,
+    ) -> Result<(), SubmitError> {
+        let mut list = [driver::SectorRange::default(); RANGES_MAX];
+        let list = list.get_mut(..ranges.len()).ok_or(SubmitError::Invalid)?;
+        for (to, &SectorRange { sector, sectors, unmap }) in list.iter_mut().zip(ranges) {
+            *to = driver::SectorRange { sector, sectors, unmap };
+        }
+        self.device.submit_ranges(op, list, tag).map_err(SubmitError::from)
+    }
+
+    fn publish(&mut self) {
+        self.device.publish();
+    }
+
+    fn complete(&mut self, sink: &mut dyn FnMut(Completion)) {
+        self.device.complete(&mut |c| sink(completion(c)));
+        if self.device.needs_reset() {
+            self.recover(sink);
+        }
+    }
+
+    fn quiet(&mut self, quiet: bool) {
+        // Whether something has completed meanwhile is seen by the caller, who looks.
+        let _ = self.device.quiet(quiet);
+        if !quiet {
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    fn gone(&self) -> bool {
+        self.device.gone()
+    }
+}
+
+fn completion(c: driver::Completion) -> Completion {
+    Completion { tag: c.tag, status: c.status, written: c.written }
+}
+
+impl From<driver::SubmitError> for SubmitError {
+    fn from(e: driver::SubmitError) -> Self {
+        match e {
+            driver::SubmitError::Busy => SubmitError::Busy,
+            driver::SubmitError::Invalid => SubmitError::Invalid,
+            driver::SubmitError::Gone => SubmitError::Gone,
+        }
+    }
+}
