@@ -272,9 +272,6 @@ impl Kernel {
         if thread.utcb != 0 {
             self.mem.set_word(thread.utcb, utcb::FREE_MARKER, 0);
         }
-        if let Some(irq) = thread.deletion_irq {
-            self.drop_ref(irq);
-        }
         if let Some(task) = thread.task {
             self.task_lost_thread(task);
         }

@@ -122,11 +122,9 @@ impl Kernel {
         if self.objects.irq(cap.object).is_none() {
             return Err(EINVAL);
         }
-        self.hold(cap.object);
+        // Registering does not keep the IRQ alive.
         let t = self.objects.thread_mut(c.cap.object).ok_or(EINVAL)?;
-        if let Some(old) = t.deletion_irq.replace(cap.object) {
-            self.drop_ref(old);
-        }
+        t.deletion_irq = Some(cap.object);
         Out::ok()
     }
 
