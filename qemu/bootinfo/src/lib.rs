@@ -146,6 +146,8 @@ pub enum Grant {
         /// Level (true) or edge triggered.
         level: bool,
     },
+    /// A DMA space that is bound to the devices of the task already, for one that has no bus.
+    DmaSpace,
     /// The kernel's interrupt controller.
     Icu,
     /// A log with its own tag.

@@ -13,6 +13,11 @@ pub struct DmaSpace {
 }
 
 impl DmaSpace {
+    /// One that is bound from the start.
+    pub fn bound() -> DmaSpace {
+        DmaSpace { bound: true, ..DmaSpace::default() }
+    }
+
     /// Notes that `size` bytes of a dataspace are visible at `address`.
     pub fn map(&mut self, address: u64, size: u64, ds: ObjId) {
         let entry = self.maps.entry(address).or_insert((size, ds, 0));

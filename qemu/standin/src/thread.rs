@@ -9,7 +9,7 @@ use crate::object::ObjId;
 
 /// The registers of a thread in user mode. The assembly of the board knows the layout.
 #[repr(C, align(16))]
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Frame {
     /// x0 to x30.
     pub x: [usize; 31],
@@ -29,22 +29,6 @@ pub struct Frame {
     pub fpsr: usize,
     /// SIMD registers.
     pub q: [u128; 32],
-}
-
-impl Default for Frame {
-    fn default() -> Self {
-        Frame {
-            x: [0; 31],
-            sp: 0,
-            pc: 0,
-            pstate: 0,
-            tpidr: 0,
-            tpidrro: 0,
-            fpcr: 0,
-            fpsr: 0,
-            q: [0; 32],
-        }
-    }
 }
 
 /// The right to answer a call, once.

@@ -19,6 +19,7 @@ use super::start::{self, slot};
 use super::{Progress, Shared};
 use crate::cap::Cap;
 use crate::dataspace::Dataspace;
+use crate::dma::DmaSpace;
 use crate::err::EAGAIN;
 use crate::kernel::Kernel;
 use crate::machine::Cache;
@@ -194,6 +195,10 @@ impl Kernel {
                 self.pin_mode(*pin, *level);
                 self.bind_pin(*pin, irq).map_err(|e| format!("interrupt {pin}: {}", e.0))?;
                 Cap::full(irq)
+            }
+            Grant::DmaSpace => {
+                let space = Kind::DmaSpace(DmaSpace::bound());
+                Cap::with(self.objects.insert(space, None), rights::RWS)
             }
             Grant::Icu => Cap::with(known(s.icu.as_ref())?, rights::RWS),
             Grant::Log(tag) => {

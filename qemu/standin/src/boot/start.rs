@@ -41,11 +41,11 @@ pub mod slot {
     /// The first named capability.
     pub const NAMED: usize = 0x16;
     /// The first thread.
-    pub const THREAD: usize = 0x20_0;
+    pub const THREAD: usize = 0x200;
     /// Region mapper.
-    pub const RM: usize = 0x20_1;
+    pub const RM: usize = 0x201;
     /// Thread service of the loader.
-    pub const ITAS: usize = 0x20_2;
+    pub const ITAS: usize = 0x202;
     /// The first one that is free.
     pub const FREE: usize = 0x418;
 }
