@@ -16,6 +16,7 @@
 //! | [`bus`] | devices: from a vbus, or granted as single capabilities |
 //! | [`virtio`] | the driver side: transports, queue engine, block device |
 //! | [`serve`] | the device side: l4virtio protocol, client memory, rings, event loop |
+//! | [`client`] | the other end of `serve`: connections to l4virtio devices |
 //!
 //! What is generic over memory and notification (rings, protocol state machines, parsers) has no
 //! system call in it and is tested on the host.
@@ -27,6 +28,7 @@ pub mod abi;
 pub mod arch;
 pub mod bus;
 pub mod cap;
+pub mod client;
 pub mod env;
 pub mod ipc;
 pub mod log;

@@ -1,0 +1,27 @@
+//! The client's side of l4virtio: devices that other programs serve.
+//!
+//! A [`DeviceGate`] is the capability of a device and has the messages of the protocol. A
+//! [`Device`] is a connection: configuration page mapped, interrupts in both directions. It is what
+//! [`L4Transport`](crate::virtio::l4::L4Transport) needs, and on top of that every driver works that
+//! takes a transport: our own [`BlockDevice`](crate::virtio::block::BlockDevice), which [`Disk`] puts
+//! together with memory for its data, and those of the `virtio-drivers` crate.
+//!
+//! | part | what it is for |
+//! |---|---|
+//! | [`DeviceGate`] | single messages |
+//! | [`create_device`], [`create_statistics`] | asking a server for a device or for its counters |
+//! | [`Device`] | a connection |
+//! | [`ClientMemory`] | memory that a server may be told of |
+//! | [`Disk`] | a block device with its memory, ready for requests |
+
+mod create;
+mod device;
+mod disk;
+mod gate;
+mod memory;
+
+pub use create::{create_device, create_statistics};
+pub use device::Device;
+pub use disk::{ConnectError, Disk, DiskOptions};
+pub use gate::DeviceGate;
+pub use memory::ClientMemory;
