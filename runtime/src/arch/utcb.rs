@@ -3,6 +3,8 @@
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
+#[cfg(target_os = "none")]
+use crate::abi::utcb::USER;
 use crate::abi::utcb::{BDR, BR, BR_COUNT, ERROR, MR_COUNT, SIZE};
 use crate::abi::{WORD_SIZE, Word};
 
@@ -79,6 +81,13 @@ impl Utcb {
     #[inline]
     pub fn error(self) -> Word {
         self.read(ERROR)
+    }
+
+    /// The first of the words that the kernel leaves to the thread. The C library keeps `errno`
+    /// there.
+    #[cfg(target_os = "none")]
+    pub(crate) fn user_word(self) -> *mut Word {
+        self.base.as_ptr().wrapping_add(USER)
     }
 
     /// Fills in the error word, for the kernel that host builds do without.

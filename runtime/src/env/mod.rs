@@ -1,6 +1,8 @@
 //! Start-up, arguments, named capabilities and the end of a program.
 
 mod args;
+#[cfg(target_os = "none")]
+mod c_library;
 mod clock;
 mod end;
 mod entry;

@@ -55,6 +55,16 @@ pub fn print(text: fmt::Arguments<'_>) {
     out.finish();
 }
 
+/// Prints bytes as they are, in the middle of a line or not: what C code prints.
+#[cfg(target_os = "none")]
+pub(crate) fn print_bytes(text: &[u8]) {
+    let raw = VCON.load(Ordering::Acquire);
+    if raw != 0 {
+        let _piece = lock::acquire();
+        Vcon::at(Sel::from_raw(raw)).write(text);
+    }
+}
+
 /// Prints a line to the log of the program, whatever the level set.
 ///
 /// For the output that *is* the purpose of a program, such as the result lines of a test; what
