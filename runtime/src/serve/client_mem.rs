@@ -165,11 +165,20 @@ impl<R> ClientMemory<R> {
         self.place_for(base, len).map(|_| ())
     }
 
-    fn place_for(&self, base: u64, len: u64) -> Result<usize, RegisterError> {
+    /// Whether a range could be registered in an empty table, and where it ends.
+    ///
+    /// # Errors
+    ///
+    /// [`RegisterError::Empty`] and [`RegisterError::Overflow`].
+    pub(super) fn check_range(base: u64, len: u64) -> Result<u64, RegisterError> {
         if len == 0 {
             return Err(RegisterError::Empty);
         }
-        let end = base.checked_add(len).ok_or(RegisterError::Overflow)?;
+        base.checked_add(len).ok_or(RegisterError::Overflow)
+    }
+
+    fn place_for(&self, base: u64, len: u64) -> Result<usize, RegisterError> {
+        let end = Self::check_range(base, len)?;
         if self.regions.len() >= self.limit {
             return Err(RegisterError::Full);
         }

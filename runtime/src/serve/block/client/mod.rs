@@ -73,6 +73,8 @@ pub(super) struct Client<R> {
     transport: Transport,
     /// Declared after nothing that points into it: the ring is dropped before it is cleared.
     memory: ClientMemory<R>,
+    /// All of `memory` was registered before the last reset, and the driver has not started since.
+    memory_is_old: bool,
     queue_size: u16,
     /// What the client has configured; becomes `ring` when it sets `DRIVER_OK`.
     layout: Option<Layout>,
@@ -120,6 +122,7 @@ impl<R> Client<R> {
             index,
             transport,
             memory: ClientMemory::new(options.ds_max),
+            memory_is_old: false,
             queue_size: size,
             layout: None,
             ring: None,
@@ -170,8 +173,17 @@ impl<R> Client<R> {
         if self.transport.is_resetting() || self.leaving {
             return Err(Error::AGAIN);
         }
+        if self.memory_is_old {
+            return Ok(ClientMemory::<R>::check_range(base, len).map(drop)?);
+        }
         Ok(self.memory.check(base, len)?)
     }
+
+    /// Registers a dataspace.
+    ///
+    /// A reset does not make the server forget: a virtual machine monitor registers its guest's
+    /// memory once and passes on the resets of the guest's drivers. But a client that registers
+    /// anything between a reset and its driver's start begins a new list.
 
     pub fn register(
         &mut self,
@@ -181,6 +193,10 @@ impl<R> Client<R> {
         owner: R,
     ) -> crate::Result<()> {
         self.check_register(base, window.len() as u64)?;
+        if core::mem::take(&mut self.memory_is_old) {
+            // Nothing is in flight, and there is no ring: the reset is complete.
+            self.memory.clear();
+        }
         Ok(self.memory.register(base, window, runs, owner)?)
     }
 
@@ -203,6 +219,7 @@ impl<R> Client<R> {
     /// `DRIVER_OK` is new. A queue that is marked ready in the page counts as configured even if
     /// the client never said so by a message.
     fn start(&mut self) {
+        self.memory_is_old = false;
         let negotiated = *self.transport.negotiated();
         let agreed = |feature, limit| negotiated.has(feature).then_some(limit);
         self.disk.size_max = agreed(feature::SIZE_MAX, self.disk.info.size_max);
@@ -321,7 +338,7 @@ impl<R> Client<R> {
         self.requests.fill_with(|| None);
         self.in_flight = 0;
         self.config_interrupt = false;
-        self.memory.clear();
+        self.memory_is_old = true;
         self.disk.size_max = None;
         self.disk.seg_max = None;
         self.transport.finish_reset();

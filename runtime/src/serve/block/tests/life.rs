@@ -39,14 +39,15 @@ fn a_reset_waits_for_the_device() {
     assert!(rig.clients[0].mapped.get(), "the device may still write");
     assert_ne!(rig.clients[0].page_u32(page::STATUS), 0);
     assert_eq!(rig.set_status(0, status::ACKNOWLEDGE), Err(Error::AGAIN));
+    let mapped = rig.clients[0].mapped.clone();
     assert_eq!(rig.register(0), Err(Error::AGAIN));
     assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Draining), "again does no harm");
 
-    rig.clients[0].mapped.set(true);
+    rig.clients[0].mapped = mapped;
     rig.server.backend().hold = false;
     rig.run();
     assert_eq!(rig.events.drained, [id]);
-    assert!(!rig.clients[0].mapped.get(), "unmapped as soon as it is safe");
+    assert!(rig.clients[0].mapped.get(), "a reset does not make the server forget memory");
     assert_eq!(rig.clients[0].page_u32(page::STATUS), 0);
     assert_eq!(rig.clients[0].guest.take_used(), [], "nothing is written after a reset");
     assert_eq!(rig.clients[0].status(0), NO_STATUS);
@@ -60,13 +61,33 @@ fn after_a_reset_everything_works_again() {
     for round in 1..=3 {
         assert_eq!(rig.request(0, READ, 0, 512), OK);
         assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Done));
-        assert!(!rig.clients[0].mapped.get());
+        let before = rig.clients[0].mapped.clone();
+        assert!(before.get());
         assert_eq!(rig.clients[0].page_u32(page::GENERATION), round);
         rig.clients[0].guest.restart();
         rig.server.backend().memory.clear();
         rig.start(0, u64::MAX);
+        assert!(!before.get(), "a new list of memory replaces the one from before the reset");
     }
     assert_eq!(rig.server.counters().resets, 3);
+}
+
+#[test]
+fn memory_registered_once_serves_drivers_that_come_and_go() {
+    let mut rig = Rig::new(Disk::new(info(), 4), 1);
+    for _ in 0..3 {
+        assert_eq!(rig.request(0, READ, 0, 512), OK);
+        assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Done));
+        rig.clients[0].guest.restart();
+        for bits in [1, 3, FEATURES] {
+            rig.clients[0].choose_features(u64::MAX);
+            rig.set_status(0, bits).unwrap();
+        }
+        rig.clients[0].write_queue(1);
+        rig.set_status(0, FEATURES | status::DRIVER_OK).unwrap();
+    }
+    assert_eq!(rig.register(0), Err(Error::EXIST), "what a started driver uses is not replaced");
+    assert_eq!(rig.request(0, READ, 0, 512), OK);
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl Rig {
 
     /// Registers the memory of a client.
     pub fn register(&mut self, k: usize) -> crate::Result<()> {
-        let client = &self.clients[k];
+        let client = &mut self.clients[k];
         let mem = client.arena.mem();
         let base = (k as u64 + 1) << 32;
         let page = PAGE as u64;
@@ -187,7 +187,7 @@ impl Rig {
             addr: base + (PAGES as u64 - 1 - i) * page,
         };
         let runs: Vec<_> = (0..PAGES as u64).map(run).collect();
-        client.mapped.set(true);
+        client.mapped = Rc::new(Cell::new(true));
         let mapped = client.mapped.clone();
         let memory = DmaMemory { mem, base, mapped: mapped.clone() };
         self.server.backend().memory.push(memory);
