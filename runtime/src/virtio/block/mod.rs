@@ -321,8 +321,10 @@ impl<T: Transport> BlockDevice<T> {
     pub fn complete(&mut self, sink: &mut dyn FnMut(Completion)) {
         while let Some(result) = self.queue.pop() {
             let (token, len) = match result {
-                Ok(used) => (used.token, Some(used.len)),
-                Err(DeviceNonsense::Length { token, .. }) => (token, None),
+                Ok(used) => (used.token, used.len),
+                // L4Re's block servers count the data of a write here (2.7.8.2 forbids it). What
+                // decides is the status byte, which a liar can write as well.
+                Err(DeviceNonsense::Length { token, .. }) => (token, 0),
                 Err(DeviceNonsense::Id(_)) => continue,
                 Err(DeviceNonsense::Index { .. }) => {
                     self.state = State::NeedsReset;
@@ -331,11 +333,8 @@ impl<T: Transport> BlockDevice<T> {
             };
             // Tokens come from the driver's own memory, so this one names a slot.
             let slot = token as u16;
-            let status = match len {
-                Some(_) => self.requests.read_status(slot),
-                None => Status::IoErr,
-            };
-            let written = len.unwrap_or(0).saturating_sub(1);
+            let status = self.requests.read_status(slot);
+            let written = len.saturating_sub(1);
             if let Some(tag) = self.requests.close(slot).tag {
                 sink(Completion { tag, status, written });
             }

@@ -221,6 +221,25 @@ fn a_status_that_is_not_written_is_an_error() {
 }
 
 #[test]
+fn a_write_whose_data_are_claimed_as_written_by_the_device_is_done_all_the_same() {
+    let device = disk();
+    let (mut block, data) = rig(&device);
+    device.borrow_mut().auto = false;
+    block.submit(Op::Write, 0, &[part(&data, 0, 512)], 5).unwrap();
+    block.publish();
+    {
+        let mut device = device.borrow_mut();
+        assert_eq!(device.fetch(1), 1);
+        let taken = device.taken.pop_front().unwrap();
+        let len = device.disk.as_mut().unwrap().execute(&taken.elems);
+        device.put_used(taken.head.into(), len + 512);
+        device.flush();
+    }
+    assert_eq!(completions(&mut block), [done(5, 0)]);
+    assert_eq!(block.counters().nonsense, 1);
+}
+
+#[test]
 fn a_breakdown_fails_what_is_in_flight_and_the_device_comes_back() {
     let device = disk();
     let (mut block, data) = rig(&device);
