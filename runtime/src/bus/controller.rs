@@ -11,7 +11,8 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct Controller {
     icu: Cap<Icu>,
-    /// Messages up to here were handed out; a number is never used again.
+    /// Messages up to here were handed out; a number is never used again. The largest number once
+    /// a message was refused.
     next_message: AtomicUsize,
     /// The reason why messages are not used was logged.
     complained: AtomicBool,
@@ -36,7 +37,13 @@ impl Controller {
             .next_message
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < available).then_some(n + 1))
             .map_err(|_| Error::NODEV)?;
-        let pin = PIN_MSI | number;
+        self.bind_pin(PIN_MSI | number, irq, source).inspect_err(|_| {
+            // What does not work for one message does not work for the next.
+            self.next_message.store(usize::MAX, Ordering::Release);
+        })
+    }
+
+    fn bind_pin(&self, pin: usize, irq: &Irq, source: u64) -> Result<(usize, Unmask, Msi)> {
         let unmask = self.icu.bind(pin, irq)?;
         match self.icu.msi_info(pin, source) {
             Ok(msi) => Ok((pin, unmask, msi)),
