@@ -184,7 +184,6 @@ impl<R> Client<R> {
     /// A reset does not make the server forget: a virtual machine monitor registers its guest's
     /// memory once and passes on the resets of the guest's drivers. But a client that registers
     /// anything between a reset and its driver's start begins a new list.
-
     pub fn register(
         &mut self,
         base: u64,
