@@ -1,2 +1,7 @@
 //! The command `packager`; everything is in the library.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    l4re_packager::cli::main()
+}

@@ -1,0 +1,137 @@
+//! Compiling the C part of a driver.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Workspace;
+use super::toolchain::{CLibrary, Tools, fingerprint, run, write_if_missing};
+use crate::diag::{Diagnostic, Failure};
+use crate::manifest::C;
+
+/// Options for every C file of every target. Freestanding: there is no host below the C library.
+/// No unwind tables: the linker script throws them away.
+const FLAGS: [&str; 12] = [
+    "-std=gnu11",
+    "-O2",
+    "-g",
+    "-Wall",
+    "-ffreestanding",
+    "-fno-pic",
+    "-fno-stack-protector",
+    "-fno-asynchronous-unwind-tables",
+    "-fno-common",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-nostdinc",
+];
+
+impl Tools<'_> {
+    /// Compiles the C files and gives the arguments that link them with the C library.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if there is no compiler, a file is missing, or one does not compile.
+    pub fn compile(
+        &self,
+        workspace: &Workspace,
+        folder: &Path,
+        c: &C,
+        library: &CLibrary,
+    ) -> Result<Vec<String>, Failure> {
+        let compiler = self.compiler();
+        let builtin = self.builtin_headers(&compiler)?;
+        let scratch = workspace.target_dir.join("c").join(&self.target.name);
+        fs::create_dir_all(&scratch).map_err(|error| Failure::io("make", &scratch, &error))?;
+        let mut link = Vec::new();
+        for source in &c.sources {
+            let path = folder.join(source);
+            if !path.is_file() {
+                let message = "no such file; [c] sources in driver.toml names it";
+                return Err(Diagnostic::error("no-source", message).file(&path).into());
+            }
+            let draft = scratch.join(format!("{}.o", std::process::id()));
+            let mut command = Command::new(&compiler);
+            command
+                .args(FLAGS)
+                .args(&self.target.c.flags)
+                .arg("-c")
+                .arg(&path)
+                .arg("-o")
+                .arg(&draft);
+            command.arg("-isystem").arg(&library.include).arg("-isystem").arg(&builtin);
+            for include in &c.include {
+                command.arg("-I").arg(folder.join(include));
+            }
+            command.args(c.define.iter().map(|define| format!("-D{define}")));
+            command.arg(prefix_map(&workspace.root, "/src"));
+            command.env("LIBRARY_PATH", library_path(&library.folder));
+            run(&mut command, &format!("{} does not compile", source.display()))?;
+            let object = fs::read(&draft).map_err(|error| Failure::io("read", &draft, &error))?;
+            let _scratch_file_gone = fs::remove_file(&draft);
+            // Cargo does not watch objects either: another content, another name.
+            let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("{stem}-{:016x}.o", fingerprint(&object));
+            let path = scratch.join(name);
+            write_if_missing(&path, &object)?;
+            link.push(path.display().to_string());
+        }
+        // rust-lld does not read LIBRARY_PATH as a C compiler does.
+        for folder in env::split_paths(&library_path(&library.folder)) {
+            link.push(format!("-L{}", folder.display()));
+        }
+        link.push("-lc".into());
+        Ok(link)
+    }
+
+    fn compiler(&self) -> OsString {
+        let given = env::var_os("CROSS_COMPILE").filter(|prefix| !prefix.is_empty());
+        let mut compiler = given.unwrap_or_else(|| self.target.c.cross_compile.clone().into());
+        compiler.push("gcc");
+        compiler
+    }
+
+    /// The folder with the compiler's own headers (`stddef.h`, `stdarg.h`): without it `-nostdinc`
+    /// would hide them too, and without `-nostdinc` the headers of some Linux would be found.
+    fn builtin_headers(&self, compiler: &OsString) -> Result<PathBuf, Failure> {
+        let name = compiler.to_string_lossy();
+        let failed = |message: String| {
+            let package = &self.target.c.package;
+            let help = format!(
+                "install it with `apt-get install {package}`, or name another with CROSS_COMPILE"
+            );
+            Failure::from(Diagnostic::error("no-c-compiler", message).help(help))
+        };
+        let output = Command::new(compiler).arg("-print-file-name=include").output();
+        let output = output.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => failed(format!("the C compiler {name} is not installed")),
+            _ => failed(format!("cannot start the C compiler {name}: {error}")),
+        })?;
+        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+        if output.status.success() && path.is_absolute() {
+            Ok(path)
+        } else {
+            Err(failed(format!("{name} does not tell where its headers are; is it a gcc?")))
+        }
+    }
+}
+
+/// `LIBRARY_PATH` with our folder in front of what the user has set.
+fn library_path(ours: &Path) -> OsString {
+    let mut path = ours.as_os_str().to_owned();
+    if let Some(theirs) = env::var_os("LIBRARY_PATH").filter(|theirs| !theirs.is_empty()) {
+        path.push(":");
+        path.push(theirs);
+    }
+    path
+}
+
+fn prefix_map(from: &Path, to: &str) -> OsString {
+    let mut flag = OsString::from("-ffile-prefix-map=");
+    flag.push(from);
+    flag.push(format!("={to}"));
+    flag
+}

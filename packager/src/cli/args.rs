@@ -1,0 +1,183 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::run::{Client, Transport};
+use crate::{build, run};
+
+/// Builds, checks, packages and boots L4Re driver servers.
+#[derive(Debug, Parser)]
+#[command(
+    name = "packager",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 all well; 1 the build, the check or the run failed; 2 wrong usage.\n\
+                  \n\
+                  Examples:\n  \
+                  packager build drivers/blk\n  \
+                  packager check out/pkg/virtio-blk\n  \
+                  packager run out/pkg/virtio-blk --disk disk.img --client out/bin/aarch64/blk-client"
+)]
+pub struct Cli {
+    /// Print the result as one JSON object on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say what is being done
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Compile a driver, check the program, and make its package
+    Build(Build),
+    /// Check a package, a program or a driver.toml
+    Check(Check),
+    /// Boot a package in QEMU on the stand-in kernel and judge the result
+    Run(Run),
+}
+
+/// Compile a driver, check the program, and make its package.
+///
+/// Reads driver.toml in the driver's folder. The package appears in OUT/pkg/<name>, complete or not
+/// at all, and the same sources give the same bytes. Environment: CROSS_COMPILE names the C
+/// compiler's prefix, LIBRARY_PATH further folders with libraries for C code.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// The driver's folder
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub folder: PathBuf,
+    /// Where results go [default: out/ at the root of the workspace]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Build for this target instead of those of driver.toml; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub target: Vec<String>,
+    /// Make no package, only the program in OUT/bin/<target>; needs no driver.toml
+    #[arg(long)]
+    pub elf_only: bool,
+}
+
+/// Check a package, a program or a driver.toml.
+///
+/// Everything that `build` checks is checked again, whoever made the file.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A package's folder, a program (ELF), a driver.toml or the folder with one
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+/// Boot a package in QEMU on the stand-in kernel and judge the result.
+///
+/// The console is shown as it comes. The run passes if every client prints the line
+/// `L4RE-RESULT: pass` before the time limit and nothing crashes behind it.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The package's folder
+    #[arg(value_name = "PKG")]
+    pub package: PathBuf,
+    /// Machine to boot on: virt, virt-el2 or virt-gicv3 [default: that of the target]
+    #[arg(long, value_name = "NAME")]
+    pub machine: Option<String>,
+    /// Image of a disk (raw), written to by the guest; can be repeated [default: 16 MiB of zeros]
+    #[arg(long, value_name = "FILE")]
+    pub disk: Vec<PathBuf>,
+    /// How the disks are attached
+    #[arg(long, value_enum, default_value = "pci")]
+    pub transport: TransportArg,
+    /// Seconds until the run is given up
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86400))]
+    pub time_limit: u64,
+    /// Program (ELF) that uses the driver, with arguments separated by blanks; can be repeated
+    #[arg(long, value_name = "PROGRAM [ARG]...", value_parser = client)]
+    pub client: Vec<Client>,
+    /// Image of the stand-in kernel [default: built from the workspace around]
+    #[arg(long, value_name = "FILE")]
+    pub standin: Option<PathBuf>,
+}
+
+/// How disks are attached.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum TransportArg {
+    /// virtio over PCI
+    Pci,
+    /// virtio-mmio, register layout 2
+    Mmio,
+    /// virtio-mmio, register layout 1
+    MmioLegacy,
+}
+
+fn client(text: &str) -> Result<Client, &'static str> {
+    Client::parse(text).ok_or("names no program")
+}
+
+impl From<Build> for build::Options {
+    fn from(args: Build) -> Self {
+        let Build { folder, out, target, elf_only } = args;
+        Self { folder, out, targets: target, elf_only }
+    }
+}
+
+impl From<Run> for run::Options {
+    fn from(args: Run) -> Self {
+        Self {
+            package: args.package,
+            machine: args.machine,
+            disks: args.disk,
+            transport: match args.transport {
+                TransportArg::Pci => Transport::Pci,
+                TransportArg::Mmio => Transport::Mmio,
+                TransportArg::MmioLegacy => Transport::MmioLegacy,
+            },
+            time_limit: Duration::from_secs(args.time_limit),
+            clients: args.client,
+            standin: args.standin,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_client_brings_its_arguments() {
+        let cli = Cli::try_parse_from(["packager", "run", "p", "--client", "bin/c -x 1"]).unwrap();
+        let Verb::Run(run) = cli.verb else { panic!("another verb") };
+        assert_eq!(run.client[0].program, PathBuf::from("bin/c"));
+        assert_eq!(run.client[0].args, ["-x", "1"]);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for args in [
+            &["packager"][..],
+            &["packager", "bulid"],
+            &["packager", "check"],
+            &["packager", "run", "p", "--time-limit", "0"],
+            &["packager", "run", "p", "--client", " "],
+            &["packager", "-q", "-v", "check", "p"],
+        ] {
+            assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The command `packager`: from its arguments to its exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde_json::{Value, json};
+
+use crate::diag::Failure;
+use crate::elf::Program;
+use crate::{build, check, run};
+
+mod args;
+mod output;
+
+use args::{Cli, Verb};
+use output::Output;
+
+/// Runs the command; the exit code is 0 if all is well, 1 if the work failed, 2 for wrong usage.
+pub fn main() -> ExitCode {
+    // Wrong usage ends here, with code 2.
+    let cli = Cli::parse();
+    let mut output = Output::new(cli.json, cli.quiet, cli.verbose);
+    let good = match cli.verb {
+        Verb::Build(args) => {
+            let result = build::build(&args.into(), &mut output);
+            finish(&mut output, "build", result.map(built))
+        }
+        Verb::Check(args) => {
+            let mut good = true;
+            for path in &args.paths {
+                let result = check::check(path);
+                let result = result.map(|checked| done(path.display().to_string(), checked));
+                good &= finish(&mut output, "check", result);
+            }
+            good
+        }
+        Verb::Run(args) => run_verb(&mut output, &args.into()),
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What is to be said of work that was done.
+struct Done {
+    report: crate::diag::Report,
+    /// Lines for people.
+    lines: Vec<String>,
+    /// The same for programs.
+    json: Value,
+}
+
+fn finish(output: &mut Output, verb: &str, result: Result<Done, Failure>) -> bool {
+    match result {
+        Ok(done) => {
+            output.report(&done.report);
+            output.result(verb, true, &done.report, &done.lines, done.json);
+            true
+        }
+        Err(Failure(report)) => {
+            output.report(&report);
+            output.result(verb, false, &report, &[], json!({}));
+            false
+        }
+    }
+}
+
+fn built(built: build::Built) -> Done {
+    let mut lines = Vec::new();
+    let mut programs = Vec::new();
+    for item in &built.programs {
+        lines.push(format!("{}: {}", item.path.display(), summary(&item.program)));
+        programs.push(json!({
+            "target": item.target, "file": item.path, "size": item.program.size,
+        }));
+    }
+    lines.extend(built.package.iter().map(|package| format!("{}: package", package.display())));
+    let json = json!({ "programs": programs, "package": built.package });
+    Done { report: built.report, lines, json }
+}
+
+fn done(path: String, checked: check::Checked) -> Done {
+    let mut lines = Vec::new();
+    let mut programs = Vec::new();
+    for (target, file, program) in &checked.programs {
+        lines.push(format!("{file}: {}", summary(program)));
+        programs.push(json!({ "target": target, "file": file, "size": program.size }));
+    }
+    let what = match checked.kind {
+        check::Kind::Package => "package",
+        check::Kind::Program => "program",
+        check::Kind::Manifest => "driver.toml",
+    };
+    lines.push(format!("{path}: {what} is good"));
+    let json = json!({ "path": path, "kind": checked.kind, "programs": programs });
+    Done { report: checked.report, lines, json }
+}
+
+fn run_verb(output: &mut Output, options: &run::Options) -> bool {
+    output.step_line("booting; the console follows");
+    let outcome = match run::run(options, &mut |line| output.console(line)) {
+        Ok(outcome) => outcome,
+        Err(failure) => return finish(output, "run", Err(failure)),
+    };
+    let good = outcome.passed();
+    let text = format!(
+        "{} after {:.1} s; {}",
+        outcome.verdict,
+        outcome.elapsed.as_secs_f32(),
+        outcome.end
+    );
+    let mut lines = vec![text];
+    if !good {
+        lines.extend(outcome.emulator.iter().map(|line| format!("emulator: {line}")));
+        lines.push(format!("to do it again by hand: {}", outcome.command));
+    }
+    let json = json!({
+        "verdict": outcome.verdict.to_string(),
+        "end": outcome.end.to_string(),
+        "seconds": outcome.elapsed.as_secs_f64(),
+        "command": outcome.command,
+    });
+    output.result("run", good, &crate::diag::Report::new(), &lines, json);
+    good
+}
+
+/// One line on a program.
+fn summary(program: &Program) -> String {
+    let size = &program.size;
+    let stack = match size.stack {
+        Some(bytes) => format!("{} of it stack", kib(bytes)),
+        None => "stack from the loader".into(),
+    };
+    format!("{} mapped from the file, {} private, {stack}", kib(size.mapped), kib(size.private))
+}
+
+fn kib(bytes: u64) -> String {
+    format!("{} KiB", bytes.div_ceil(1024))
+}

@@ -1,0 +1,94 @@
+//! Where what is said goes: findings and progress to standard error, results to standard output.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::build::Progress;
+use crate::diag::{Report, Severity};
+
+/// The ways out.
+pub struct Output {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    /// Only on a terminal: elsewhere nobody wants to read a spinner.
+    spinner: Option<ProgressBar>,
+}
+
+impl Output {
+    /// Ways out for these options of the command line.
+    pub fn new(json: bool, quiet: bool, verbose: u8) -> Self {
+        let spin = io::stderr().is_terminal() && !quiet && !json && verbose == 0;
+        Self { json, quiet, verbose: verbose > 0, spinner: spin.then(spinner) }
+    }
+
+    /// Prints findings.
+    pub fn report(&mut self, report: &Report) {
+        self.clear();
+        let shown = |severity| severity == Severity::Error || !self.quiet;
+        for diagnostic in report.iter().filter(|diagnostic| shown(diagnostic.severity)) {
+            say(&mut io::stderr(), &diagnostic.to_string());
+        }
+    }
+
+    /// Prints the result: `lines`, or one object for programs.
+    pub fn result(&mut self, verb: &str, ok: bool, report: &Report, lines: &[String], more: Value) {
+        self.clear();
+        if self.json {
+            let mut object = json!({ "verb": verb, "ok": ok, "diagnostics": report });
+            if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+                object.extend(more);
+            }
+            say(&mut io::stdout(), &object.to_string());
+        } else if !(self.quiet && ok) {
+            lines.iter().for_each(|line| say(&mut io::stdout(), line));
+        }
+    }
+
+    /// Prints a line of a guest's console.
+    pub fn console(&mut self, line: &str) {
+        if self.json {
+            say(&mut io::stderr(), line);
+        } else if !self.quiet {
+            say(&mut io::stdout(), line);
+        }
+    }
+
+    /// Says what is being done, if that was asked for.
+    pub fn step_line(&self, text: &str) {
+        if self.verbose {
+            say(&mut io::stderr(), text);
+        }
+    }
+
+    fn clear(&mut self) {
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
+        }
+    }
+}
+
+impl Progress for Output {
+    fn step(&mut self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.set_message(text.to_owned()),
+            None => self.step_line(text),
+        }
+    }
+}
+
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::new_spinner();
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+    spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner
+}
+
+/// A reader that has gone (`packager … | head`) is no reason to fail.
+fn say(to: &mut dyn Write, text: &str) {
+    let _reader_gone = writeln!(to, "{text}");
+}
