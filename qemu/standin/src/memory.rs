@@ -64,7 +64,9 @@ impl Kernel {
             return Err("the region does not allow it");
         }
         // As the region mapper asks: the fault address rounded to 16 bytes.
-        let offset = region.offset as usize + ((address & !0xf) - start);
+        let offset = (region.offset as usize)
+            .checked_add((address & !0xf) - start)
+            .ok_or("the offset is absurd")?;
         let va = address & !(PAGE - 1);
         let page = match region.backing {
             Backing::None => return Err("nothing is behind the region"),
@@ -146,6 +148,9 @@ impl Kernel {
         while let Some(parent) = parents.pop_front() {
             for t in self.objects.ids(|k| matches!(k, Kind::Task(_))) {
                 let Some(t_mut) = self.objects.task_mut(t) else { continue };
+                if !t_mut.space.has_derived() {
+                    continue;
+                }
                 for child in t_mut.space.find(|p| p.parent == Some(parent)) {
                     t_mut.space.restrict(child, away);
                     parents.push_back((t, child));

@@ -11,7 +11,7 @@ use crate::cap::CapTable;
 use crate::machine::{Cache, PageTable};
 use crate::mem::PAGE;
 use crate::object::ObjId;
-use crate::region::RegionMap;
+use crate::region::{END, FIRST, RegionMap};
 use crate::thread::ReplyCap;
 
 /// A mapped page.
@@ -33,28 +33,31 @@ pub struct Page {
 pub struct Space {
     table: Box<dyn PageTable>,
     pages: BTreeMap<usize, Page>,
+    /// Pages that were mapped from elsewhere.
+    derived: usize,
 }
 
 impl Space {
     /// An empty one.
     pub fn new(table: Box<dyn PageTable>) -> Space {
-        Space { table, pages: BTreeMap::new() }
+        Space { table, pages: BTreeMap::new(), derived: 0 }
     }
 
-    /// Maps a page, over one that is there already.
+    /// Maps a page, over one that is there already. Outside of user memory nothing happens.
     pub fn map(&mut self, va: usize, page: Page) {
-        if self.pages.get(&va) == Some(&page) {
+        if self.pages.get(&va) == Some(&page) || !(FIRST..END).contains(&va) {
             return;
         }
-        if self.pages.insert(va, page).is_some() {
-            self.table.unmap(va);
-        }
+        self.unmap(va);
+        self.pages.insert(va, page);
+        self.derived += usize::from(page.parent.is_some());
         self.table.map(va, page.pa, page.rights, page.cache);
     }
 
     /// Removes a page.
     pub fn unmap(&mut self, va: usize) -> Option<Page> {
         let page = self.pages.remove(&va)?;
+        self.derived -= usize::from(page.parent.is_some());
         self.table.unmap(va);
         Some(page)
     }
@@ -78,9 +81,14 @@ impl Space {
         self.pages.get(&(va & !(PAGE - 1))).copied()
     }
 
+    /// Whether there are pages that were mapped from elsewhere.
+    pub fn has_derived(&self) -> bool {
+        self.derived > 0
+    }
+
     /// Mapped addresses in a range.
     pub fn mapped(&self, start: usize, end: usize) -> Vec<usize> {
-        self.pages.range(start..end).map(|(va, _)| *va).collect()
+        self.pages.range(start..end.max(start)).map(|(va, _)| *va).collect()
     }
 
     /// Addresses of pages that fit.

@@ -97,12 +97,12 @@ pub fn counter() -> u64 {
     c
 }
 
-/// Counts per microsecond times 2^32, see [`set_timer`].
-static TICKS: AtomicUsize = AtomicUsize::new(0);
+/// Frequency of the counter in Hz, see [`set_timer`].
+static FREQUENCY: AtomicUsize = AtomicUsize::new(0);
 
 /// Switches on what user mode needs: its half of the address space, and the counter.
 pub fn init(frequency: u64) {
-    TICKS.store(frequency as usize, Ordering::Relaxed);
+    FREQUENCY.store(frequency as usize, Ordering::Relaxed);
     // SAFETY: the lower half holds nothing that the kernel uses: code, data and devices are
     // reached through the upper one. 48 bits (T0SZ 16) is what the page tables of programs have.
     // CNTKCTL lets EL0 read the virtual counter.
@@ -126,9 +126,10 @@ pub fn init(frequency: u64) {
 
 /// Asks for a timer interrupt at a time in microseconds, or for none.
 pub fn set_timer(when: Option<u64>) {
-    let frequency = TICKS.load(Ordering::Relaxed) as u128;
-    let compare = when.map(|us| (u128::from(us) * frequency).div_ceil(1_000_000) as u64);
-    let (compare, control) = (compare.unwrap_or(u64::MAX), u64::from(compare.is_some()));
+    let frequency = FREQUENCY.load(Ordering::Relaxed) as u128;
+    let control = u64::from(when.is_some());
+    let ticks = (u128::from(when.unwrap_or(0)) * frequency).div_ceil(1_000_000);
+    let compare = u64::try_from(ticks).unwrap_or(u64::MAX);
     // SAFETY: programs the virtual timer, which only the kernel uses.
     unsafe {
         asm!("msr cntv_cval_el0, {}", "msr cntv_ctl_el0, {}", "isb",

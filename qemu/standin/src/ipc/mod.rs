@@ -3,6 +3,9 @@
 mod call;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 pub use call::{Answer, Call, Item, Out, Reply, Served};
 
 use alloc::format;

@@ -223,8 +223,8 @@ impl Kernel {
         if size < PAGE {
             return Ok(false);
         }
-        let first = fpage.start() + from;
-        let base = if window == Fpage::ALL { first } else { window.start() + to };
+        let first = fpage.start().wrapping_add(from);
+        let base = if window == Fpage::ALL { first } else { window.start().wrapping_add(to) };
         let last = first.saturating_add(size);
         let pages =
             self.objects.task(source).map(|t| t.space.mapped(first, last)).unwrap_or_default();
@@ -277,7 +277,8 @@ impl Kernel {
                 }
                 Item::Page { spot, page } => {
                     let room = 1_usize.checked_shl(buffer.window.order()).unwrap_or(0);
-                    let va = buffer.window.start() + (spot & room.wrapping_sub(1) & !(PAGE - 1));
+                    let spot = spot & room.wrapping_sub(1) & !(PAGE - 1);
+                    let va = buffer.window.start().wrapping_add(spot);
                     if let Some(t) = self.objects.task_mut(task) {
                         t.space.map(va, page);
                     }
@@ -333,9 +334,9 @@ impl Kernel {
             order += 1;
         }
         let mask = (1_usize << order) - 1;
-        let (from, to) = (offset & !mask, window.start() + (spot & !mask));
+        let (from, to) = (offset & !mask, window.start().wrapping_add(spot & !mask));
         for at in (0..=mask).step_by(PAGE) {
-            self.map_ds_page(task, to + at, ds, from + at, page);
+            self.map_ds_page(task, to.wrapping_add(at), ds, from + at, page);
         }
         item::MAP | (FpageKind::Memory as usize) << 4 | (order as usize) << 6 | spot
     }

@@ -81,6 +81,7 @@ impl Kernel {
         let (start, size, how) = (args.word()?, args.word()?, args.u32()?);
         let (offset, align, _client) = (args.u64()?, args.u8()?, args.word()?);
         let size = size.checked_next_multiple_of(PAGE).filter(|s| *s > 0).ok_or(EINVAL)?;
+        offset.checked_add(size as u64).ok_or(EINVAL)?;
         let mut region = Region { end: 0, flags: how & KEPT, backing: Backing::None, offset };
         if how & flags::RESERVED == 0 {
             let (fpage, _) = c.item_selector()?;
@@ -145,16 +146,14 @@ impl Kernel {
     fn rm_detach(&mut self, task: ObjId, addr: usize, size: usize, how: u32) -> Served {
         let map = &mut self.objects.task_mut(task).ok_or(EINVAL)?.regions;
         let end = addr.checked_add(size.max(1)).ok_or(EINVAL)?;
+        let end = end.checked_next_multiple_of(PAGE).ok_or(EINVAL)?;
         let (start, region) = map.overlap(addr, end).ok_or(ENOENT)?;
         let whole =
             how & (rm::DETACH_EXACT | rm::DETACH_OVERLAP) == 0 || how & rm::DETACH_EXACT != 0;
         let (from, to) = if whole { (start, region.end) } else { (addr & !(PAGE - 1), end) };
-        if how & rm::DETACH_EXACT != 0
-            && (start != addr || region.end != end.next_multiple_of(PAGE))
-        {
+        if how & rm::DETACH_EXACT != 0 && (start != addr || region.end != end) {
             return Err(ENOENT);
         }
-        let to = to.checked_next_multiple_of(PAGE).ok_or(EINVAL)?;
         let (from, to, split) = map.cut(start, from, to).ok_or(ENOENT)?;
         let more = !whole && map.overlap(addr, end).is_some();
         let shared = map

@@ -153,6 +153,10 @@ impl Kernel {
             0 => {
                 let count = c.word(1)?;
                 let id = c.cap.object;
+                // What the kernel itself holds is not for programs to end.
+                if self.objects.get(id).is_none_or(|o| o.charge.is_none()) {
+                    return Err(EPERM);
+                }
                 let held = self.objects.get(id).map_or(0, |o| o.refs);
                 let mut left = held;
                 for _ in 0..count.min(held) {
