@@ -12,6 +12,7 @@
 //! | [`create_device`], [`create_statistics`] | asking a server for a device or for its counters |
 //! | [`Device`] | a connection |
 //! | [`ClientMemory`] | memory that a server may be told of |
+//! | [`StatisticsPage`] | a server's counters |
 //! | [`Disk`] | a block device with its memory, ready for requests |
 
 mod create;
@@ -19,9 +20,11 @@ mod device;
 mod disk;
 mod gate;
 mod memory;
+mod statistics;
 
 pub use create::{create_device, create_statistics};
 pub use device::Device;
 pub use disk::{ConnectError, Disk, DiskOptions};
 pub use gate::DeviceGate;
 pub use memory::ClientMemory;
+pub use statistics::StatisticsPage;

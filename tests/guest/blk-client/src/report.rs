@@ -1,14 +1,14 @@
 //! Report lines for the host's side of the test.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::time::Duration;
 
-use l4re_runtime::client::Disk;
+use l4re_runtime::client::{Disk, StatisticsPage};
 use l4re_runtime::env::Env;
 use l4re_runtime::ipc;
-use l4re_runtime::mem::{AttachOptions, Dataspace, Region};
-use l4re_runtime::serve::stats::{self, FIELDS, Statistics};
+use l4re_runtime::mem::Dataspace;
+use l4re_runtime::serve::stats::FIELDS;
 use l4re_test_support::result::report;
 
 /// Enough for the server to see that a client has gone and to write its page: it has the higher
@@ -40,10 +40,8 @@ pub fn client(disk: &Disk) {
 pub fn server(env: &Env) -> Result<(), String> {
     let Ok(page) = env.cap::<Dataspace>("stats") else { return Ok(()) };
     ipc::sleep(SETTLE);
-    let options = AttachOptions::memory(stats::SIZE).read_only();
-    let region = Region::attach(page, &options).map_err(|e| format!("statistics: {e}"))?;
-    let stats = Statistics::read(|at, out| region.read_bytes(at, out))
-        .ok_or_else(|| "`stats` is no page of statistics".to_string())?;
+    let stats = StatisticsPage::attach(page).and_then(|p| p.read());
+    let stats = stats.map_err(|e| format!("statistics of the server: {e}"))?;
     for (name, value) in FIELDS.iter().zip(stats.totals.values()) {
         report(&format!("server.{name}"), value);
     }
