@@ -23,6 +23,8 @@ const SIGTRAP: u32 = 5;
 const SIGBUS: u32 = 7;
 const SIGFPE: u32 = 8;
 const SIGSEGV: u32 = 11;
+/// A bad access that is this close to the stack pointer is likely the stack's.
+const NEAR_SP: usize = 4096;
 /// Exit code of a program that a signal ends: this plus the signal.
 const EXIT_SIGNAL: u32 = 128;
 
@@ -77,7 +79,10 @@ impl Kernel {
                 Access::Write => "bad write access",
                 Access::Execute => "bad jump",
             };
-            self.fatal(thread, SIGSEGV, what, address, why);
+            let sp = self.objects.thread(thread).map_or(0, |t| t.frame.sp);
+            let near_sp = access != Access::Execute && address.abs_diff(sp) < NEAR_SP;
+            let why = if near_sp { format!("{why}; a stack overflow?") } else { why.into() };
+            self.fatal(thread, SIGSEGV, what, address, &why);
         }
     }
 

@@ -353,3 +353,35 @@ fn nonsense_from_programs_is_answered_and_never_ends_the_kernel() {
     }
     assert!(w.console().len() < 10_000_000);
 }
+
+#[test]
+fn equals_take_turns_and_higher_priorities_come_first() {
+    let mut w = World::new();
+    let (task, a) = w.program("a");
+    let b = w.thread(task, 1);
+    let first = w.k.pick().unwrap();
+    assert_eq!(w.k.pick(), Some(first), "a slice is not over at once");
+    w.pass(1000);
+    let second = w.k.pick().unwrap();
+    assert_ne!(first, second, "a spinning thread cannot starve its equal");
+    w.pass(1000);
+    assert_eq!(w.k.pick(), Some(first));
+    let urgent = w.thread(task, 2);
+    w.k.run_thread(urgent, 9, 1000).unwrap();
+    assert_eq!(w.k.pick(), Some(urgent));
+    w.invoke(urgent, Tag(0), SELF | op::RECV, recv(5000));
+    assert!([a, b].contains(&w.k.pick().unwrap()));
+    w.pass(5000);
+    assert_eq!(w.k.pick(), Some(urgent), "preempts when its time has come");
+}
+
+#[test]
+fn a_thread_alone_keeps_running_with_a_fresh_slice() {
+    let mut w = World::new();
+    let (_, t) = w.program("alone");
+    for _ in 0..3 {
+        assert_eq!(w.k.pick(), Some(t));
+        assert!(w.k.next_event().unwrap() > w.seen.borrow().now);
+        w.pass(1000);
+    }
+}
