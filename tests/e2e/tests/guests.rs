@@ -123,7 +123,7 @@ fn assert_refused(record: &Record, texts: &[&str]) {
     for text in texts {
         assert!(record.says(text), "`{text}` is missing on the console:\n{}", record.outcome);
     }
-    assert!(record.says("exit code 1"), "exit code:\n{}", record.outcome);
+    assert!(record.says("ended with code 1"), "exit code:\n{}", record.outcome);
     assert!(!record.says("panicked"), "{}", record.outcome);
 }
 
@@ -136,7 +136,7 @@ fn server_without_vbus_names_the_capability() {
 
 #[test]
 fn server_without_a_disk_says_so() {
-    assert_refused(&refused(scenario::server(&[]).unwrap(), Vec::new()), &["no block device"]);
+    assert_refused(&refused(scenario::server(&[]).unwrap(), Vec::new()), &["no virtio disk that works"]);
 }
 
 #[test]
@@ -157,5 +157,5 @@ fn server_over_a_network_card_alone_finds_no_disk() {
     let system = System::new(Transport::Pci).program(scenario::server(&[]).unwrap());
     let run =
         Run::new(&system).seconds(30).qemu("-device").qemu("virtio-net-pci,bus=pcie.0,addr=2");
-    assert_refused(&run.on(&STANDIN).unwrap(), &["no block device"]);
+    assert_refused(&run.on(&STANDIN).unwrap(), &["no virtio disk that works"]);
 }
