@@ -7,6 +7,7 @@ extern crate alloc;
 use alloc::string::ToString;
 use core::convert::Infallible;
 
+use l4re_runtime::cap::Gate;
 use l4re_runtime::env::{Env, StartError};
 use l4re_runtime::log::set_verbosity;
 use l4re_runtime::serve::l4::{BlockServer, probe};
@@ -26,14 +27,14 @@ l4re_runtime::driver_info! {
     cmd "verbose" 'v': flag [multiple] "Say more; twice for even more";
     cmd "quiet" 'q': flag [] "Say nothing but errors";
     cmd "client": cap [multiple, server] "Serve a client at this capability; the options behind it are about the client";
-    cmd "device": string [client] "Disk for the client: its identification string, or virtio<n>, counted from 0";
+    cmd "device": string [client] "Disk for the client: its identification string, or virtio<n>, counted from 0 by address";
     cmd "ds-max": uint (1..256, default 2) [client] "Most dataspaces that the client may register";
     cmd "readonly": flag [client] "The client may not write";
     cmd "shared": flag [client] "The client may use the disk together with others who are shared as well";
     cmd "register-ds" 'd': cap [multiple] "Clients may register only dataspaces given by this option";
     cmd "nomsi": flag [ignored] "Accepted for scripts of other servers";
     cmd "nomsix": flag [ignored] "Accepted for scripts of other servers";
-    factory "device": string [mandatory] "Disk: its identification string, or virtio<n>, counted from 0";
+    factory "device": string [mandatory] "Disk: its identification string, or virtio<n>, counted from 0 by address";
     factory "ds-max": uint (1..256, default 2) [] "Most dataspaces that the client may register";
     factory "read-only": flag [] "The client may not write";
     factory "shared": flag [] "The client may use the disk together with others who are shared as well";
@@ -49,6 +50,11 @@ fn main(env: &'static Env) -> Result<Infallible, StartError> {
     for option in &options.ignored {
         log::info!("option --{option} has no effect");
     }
+    // Without clients on the command line others must be able to come.
+    let dynamic = options.clients.is_empty() || env.find(SERVER).is_some();
+    if dynamic {
+        env.cap::<Gate>(SERVER)?;
+    }
     let mut server = BlockServer::new(env, INFO.factory)?;
     for name in &options.trusted {
         server.trust(env.cap(name)?);
@@ -59,8 +65,7 @@ fn main(env: &'static Env) -> Result<Infallible, StartError> {
     for client in &options.clients {
         server.add_client(env, client)?;
     }
-    // Without it there must be somebody else to serve.
-    if options.clients.is_empty() || env.find(SERVER).is_some() {
+    if dynamic {
         server.open_management(env, SERVER)?;
     }
     log::info!("ready");

@@ -7,6 +7,7 @@ use crate::abi::cap::Sel;
 use crate::abi::object::{gate, meta};
 use crate::abi::proto;
 use crate::abi::rpc::{Reader, Writer};
+use crate::abi::timeout::{Timeout, Timeouts};
 use crate::cap::Object;
 use crate::ipc::{self, Msg, Window};
 use crate::{Error, Result};
@@ -23,8 +24,9 @@ impl Gate {
     ///
     /// # Errors
     ///
-    /// [`Error::INVAL`] for a label with one of the two low bits set; [`Error::PERM`] or an
-    /// answer of nobody if the capability is the client's side.
+    /// [`Error::INVAL`] for a label with one of the two low bits set. If the capability is the
+    /// client's side, [`Error::SEND_TIMEOUT`], or what the server of the gate answers to a message
+    /// that it does not know.
     pub fn bind_thread(&self, thread: &Thread, label: usize) -> Result<()> {
         bind(self.sel(), thread, label)
     }
@@ -59,7 +61,10 @@ impl Gate {
 pub(super) fn bind(object: Sel, thread: &Thread, label: usize) -> Result<()> {
     check_label(label)?;
     let mut msg = Msg::of(&[gate::BIND_THREAD, label]).with_item(argument(thread));
-    ipc::call(object, proto::KOBJECT, &mut msg, Window::None).map(drop)
+    // The kernel answers at once. Through the client's side of a gate, however, this is a message
+    // to whoever serves it, perhaps nobody.
+    let timeouts = Timeouts { send: Timeout::ZERO, recv: Timeout::NEVER };
+    ipc::call_within(object, proto::KOBJECT, &mut msg, Window::None, timeouts).map(drop)
 }
 
 object! {

@@ -24,14 +24,17 @@ const RANGES_MAX: usize = 8;
 #[derive(Debug)]
 pub struct VirtioDisk<T: Transport> {
     device: BlockDevice<T>,
+    /// Number of the interrupt that is for changes of the configuration and nothing else.
+    config_interrupt: Option<usize>,
     /// Resets in a row that the device did not obey.
     refused_resets: u32,
 }
 
 impl<T: Transport> VirtioDisk<T> {
-    /// A device that has been brought up.
-    pub const fn new(device: BlockDevice<T>) -> Self {
-        Self { device, refused_resets: 0 }
+    /// A device that has been brought up. `config_interrupt` is the number of the interrupt that
+    /// is for changes of the configuration, if that is separate from the one for its queue.
+    pub const fn new(device: BlockDevice<T>, config_interrupt: Option<usize>) -> Self {
+        Self { device, config_interrupt, refused_resets: 0 }
     }
 
     /// The driver.
@@ -39,10 +42,14 @@ impl<T: Transport> VirtioDisk<T> {
         &self.device
     }
 
-    /// An interrupt has arrived: acknowledges it. What completed comes out of
+    /// Interrupt number `number` has arrived: acknowledges it. What completed comes out of
     /// [`complete`](Backend::complete).
-    pub fn interrupt(&mut self) {
-        let interrupt = self.device.handle_interrupt();
+    pub fn interrupt(&mut self, number: usize) {
+        let interrupt = if self.config_interrupt == Some(number) {
+            self.device.handle_config_interrupt()
+        } else {
+            self.device.handle_interrupt()
+        };
         if interrupt.config_changed {
             // Clients learned the size when they connected, and requests are checked by it.
             let sectors = self.device.info().capacity;

@@ -63,6 +63,20 @@ enum Next {
     Sleep,
 }
 
+/// Why nothing can be received at a gate that was granted.
+fn not_bound(name: &str, error: Error) -> StartError {
+    match error {
+        // What a message to the kernel ends in that went to somebody else, or to nobody.
+        Error::SEND_TIMEOUT | Error::NO_DESTINATION | Error::BADPROTO | Error::PERM => {
+            StartError::Other(alloc::format!(
+                "capability `{name}` is not the server's side of a gate ({error}): pass it with the \
+                 server right, such as `{name} = channel:svr()`"
+            ))
+        }
+        other => StartError::when("serve at", name)(other),
+    }
+}
+
 impl<D: Disk> BlockServer<D> {
     /// A server without disks, for the calling thread, which must be the program's first.
     /// `arguments` is the table of what `create` takes.
@@ -147,9 +161,16 @@ impl<D: Disk> BlockServer<D> {
         };
         let access = Access { read_only: client.read_only, shared: client.shared };
         let terms = Terms { access, ds_max: client.ds_max };
-        self.open(unit, &terms, Door::Static(gate))
-            .map(drop)
-            .map_err(StartError::when("serve client", client.cap))
+        match self.open(unit, &terms, Door::Static(gate)) {
+            Ok(_) => Ok(()),
+            Err(Error::BUSY) => Err(StartError::Other(alloc::format!(
+                "disk \"{}\" cannot be given to client `{}` as well: others use it; clients use a \
+                 disk together if all of them are read-only, or all of them shared",
+                client.device,
+                client.cap,
+            ))),
+            Err(e) => Err(not_bound(client.cap, e)),
+        }
     }
 
     fn known_names(&self) -> String {
@@ -172,8 +193,7 @@ impl<D: Disk> BlockServer<D> {
         name: &str,
     ) -> core::result::Result<(), StartError> {
         let gate = env.cap::<Gate>(name)?;
-        gate.bind_thread(&self.thread, Label::Management.encode())
-            .map_err(StartError::when("receive at the server's gate", name))
+        gate.bind_thread(&self.thread, Label::Management.encode()).map_err(|e| not_bound(name, e))
     }
 
     /// Serves for ever.

@@ -14,6 +14,7 @@ use virtio_drivers::transport::Transport;
 
 use super::unit::{Disk, Resources};
 use crate::abi::cap::rights;
+use crate::bus::vbus::ResourceKind;
 use crate::bus::{self, Device, Interrupt, PciDevice, Vbus};
 use crate::cap::{CapRef, Object};
 use crate::env::{Env, StartError};
@@ -21,7 +22,7 @@ use crate::mem::{DmaDomain, DmaSpace};
 use crate::serve::block::{Backend, VirtioDisk};
 use crate::virtio::block::{BlockDevice, BlockError, Options};
 use crate::virtio::mmio::{self, MmioError};
-use crate::virtio::pci::{Interrupts, PciError, PciTransport};
+use crate::virtio::pci::{self, Interrupts, MsiMessage, PciError, PciTransport};
 use crate::virtio::spec::block::{ID_SIZE, SECTOR_SIZE};
 use crate::{Error, Result};
 
@@ -35,6 +36,9 @@ const PCI_VENDOR: u16 = 0x1af4;
 const PCI_DISK: u16 = 0x1042;
 const PCI_TRANSITIONAL_DISK: u16 = 0x1001;
 
+/// Number of the interrupt for changes of the configuration, if there is one of its own.
+const CONFIG_INTERRUPT: usize = 0;
+
 /// What device trees call a virtio device in memory.
 const COMPATIBLE: &str = "virtio,mmio";
 
@@ -43,7 +47,7 @@ pub struct Found {
     /// Its driver.
     pub disk: Box<dyn Disk>,
     /// What serving it takes. Its names are the identification string, if it has one, and
-    /// `virtio<n>`, where `n` counts the disks in the order of the bus, from 0.
+    /// `virtio<n>`, where `n` counts the disks from 0 in the order of their registers' addresses.
     pub resources: Resources,
 }
 
@@ -109,8 +113,17 @@ fn granted(env: &Env) -> core::result::Result<(Vec<Device>, Domains), StartError
         return Ok((alloc::vec![bus::granted::device(env)?], domains));
     }
     let vbus: CapRef<Vbus> = env.cap(VBUS)?;
-    let devices = bus::devices(&vbus).map_err(StartError::when("look at the devices of", VBUS))?;
+    let mut devices =
+        bus::devices(&vbus).map_err(StartError::when("look at the devices of", VBUS))?;
+    // The bus has an order of its own, which can be another at each start.
+    devices.sort_by_key(address);
     Ok((devices, Domains::default()))
+}
+
+/// Where the registers of a device are on its bus.
+fn address(device: &Device) -> usize {
+    let mut memory = device.resources().iter().filter(|r| r.kind == Some(ResourceKind::Memory));
+    memory.find(|r| r.start != 0).map_or(usize::MAX, |r| r.start)
 }
 
 /// DMA address spaces. Devices of the same DMA domain have one together.
@@ -161,12 +174,13 @@ fn probe(device: &Device, domains: &mut Domains, count: usize) -> Probed<Option<
     // The driver of a disk stays for as long as the program, and so do the registers.
     core::mem::forget(registers);
     let version = if transport.requires_legacy_layout() { "legacy MMIO" } else { "MMIO" };
-    bring_up(device, transport, version, domains, count).map(Some)
+    let line = device.interrupt(0).map_err(failed("bind its interrupt"))?;
+    bring_up(device, transport, version, [line].into(), domains, count).map(Some)
 }
 
 fn probe_pci(
     device: &Device,
-    pci: PciDevice,
+    mut pci: PciDevice,
     domains: &mut Domains,
     count: usize,
 ) -> Probed<Option<Found>> {
@@ -175,8 +189,35 @@ fn probe_pci(
         log::info!("device {} (PCI {vendor:04x}:{id:04x}) is no virtio disk", device.name());
         return Ok(None);
     }
-    let transport = PciTransport::new(pci, Interrupts::Line).map_err(ProbeError::Pci)?;
-    bring_up(device, transport, "PCI", domains, count).map(Some)
+    // One for changes of the configuration and one for the queue, if there are as many.
+    let vectors = pci::vectors(&mut pci).map_err(ProbeError::Pci)?.min(2);
+    let bound = device.interrupts(vectors.into()).map_err(failed("bind its interrupts"))?;
+    let (transport, kind, interrupts) = match bound {
+        bus::Interrupts::Line(line) => {
+            (PciTransport::new(pci, Interrupts::Line), "PCI with its interrupt line", [line].into())
+        }
+        bus::Interrupts::Messages(list) => {
+            let (transport, interrupts) = with_messages(pci, list);
+            (transport, "PCI with MSI-X", interrupts)
+        }
+    };
+    let transport = transport.map_err(ProbeError::Pci)?;
+    bring_up(device, transport, kind, interrupts, domains, count).map(Some)
+}
+
+/// A transport that interrupts by these messages: the first for the configuration, the last for
+/// the queue. They may be the same.
+fn with_messages(
+    pci: PciDevice,
+    list: Vec<bus::Message>,
+) -> (core::result::Result<PciTransport<PciDevice>, PciError>, Vec<Interrupt>) {
+    let message = |m: &bus::Message| MsiMessage { address: m.msi.address, data: m.msi.data };
+    let messages: Vec<MsiMessage> = list.iter().map(message).collect();
+    // At most two.
+    let queues = messages.len().saturating_sub(1) as u16;
+    let kind = Interrupts::MsiX { messages: &messages, config: CONFIG_INTERRUPT as u16, queues };
+    let transport = PciTransport::new(pci, kind);
+    (transport, list.into_iter().map(|m| m.interrupt).collect())
 }
 
 fn is_disk(transport: &impl Transport, device: &Device) -> bool {
@@ -192,14 +233,20 @@ fn bring_up<T: Transport + 'static>(
     device: &Device,
     transport: T,
     kind: &str,
+    interrupts: Vec<Interrupt>,
     domains: &mut Domains,
     count: usize,
 ) -> Probed<Found> {
     let dma = domains.of(device).map_err(failed("give it a DMA space"))?;
-    let interrupts = [interrupt(device)?].into();
+    for interrupt in &interrupts {
+        // A message that a device sends while it is masked can be lost.
+        interrupt.unmask().map_err(failed("unmask its interrupt"))?;
+    }
     let driver =
         BlockDevice::new(transport, &dma, Options::default()).map_err(ProbeError::Block)?;
-    let disk = VirtioDisk::new(driver);
+    // With two interrupts one of them is for the configuration alone.
+    let config = (interrupts.len() > 1).then_some(CONFIG_INTERRUPT);
+    let disk = VirtioDisk::new(driver, config);
     let mut names = Vec::new();
     names.extend(text(&disk.info().id));
     names.push(alloc::format!("virtio{count}"));
@@ -216,10 +263,6 @@ fn bring_up<T: Transport + 'static>(
     Ok(Found { disk: Box::new(disk), resources })
 }
 
-fn interrupt(device: &Device) -> Probed<Interrupt> {
-    device.interrupt(0).map_err(failed("bind its interrupt"))
-}
-
 /// The identification string of a disk as a name, if it is one: printable and not empty.
 fn text(id: &[u8; ID_SIZE]) -> Option<String> {
     let end = id.iter().position(|b| *b == 0).unwrap_or(ID_SIZE);
@@ -229,8 +272,8 @@ fn text(id: &[u8; ID_SIZE]) -> Option<String> {
 }
 
 impl<T: Transport> Disk for VirtioDisk<T> {
-    fn interrupt(&mut self, _number: usize) {
-        VirtioDisk::interrupt(self);
+    fn interrupt(&mut self, number: usize) {
+        VirtioDisk::interrupt(self, number);
     }
 
     fn notifications(&self) -> u64 {
