@@ -10,7 +10,7 @@ mod lock;
 pub use line::{CHUNK, LineBuffer};
 
 use core::fmt::{self, Write};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
@@ -40,6 +40,9 @@ pub fn set_verbosity(verbose: usize, quiet: bool) {
     });
 }
 
+/// Whether C code has printed a line and not ended it.
+static OPEN: AtomicBool = AtomicBool::new(false);
+
 /// Prints text whatever the level; the last line is ended if it is not.
 /// [`println!`](crate::println) is the way to call it.
 pub fn print(text: fmt::Arguments<'_>) {
@@ -49,20 +52,26 @@ pub fn print(text: fmt::Arguments<'_>) {
     }
     let vcon = Vcon::at(Sel::from_raw(raw));
     let _line = lock::acquire();
+    if OPEN.swap(false, Ordering::Relaxed) {
+        vcon.write(b"\n");
+    }
     let mut out = LineBuffer::new(|piece: &[u8]| vcon.write(piece));
     // The sink cannot fail, and a broken `Display` loses no more than the rest of its own line.
     let _ = out.write_fmt(text);
     out.finish();
 }
 
-/// Prints bytes as they are, in the middle of a line or not: what C code prints.
+/// Prints bytes as they are, in the middle of a line or not: what C code prints. A line that is
+/// left open is ended before anything else is printed.
 #[cfg(target_os = "none")]
 pub(crate) fn print_bytes(text: &[u8]) {
     let raw = VCON.load(Ordering::Acquire);
-    if raw != 0 {
-        let _piece = lock::acquire();
-        Vcon::at(Sel::from_raw(raw)).write(text);
-    }
+    let Some(last) = text.last().filter(|_| raw != 0) else {
+        return;
+    };
+    let _piece = lock::acquire();
+    Vcon::at(Sel::from_raw(raw)).write(text);
+    OPEN.store(*last != b'\n', Ordering::Relaxed);
 }
 
 /// Prints a line to the log of the program, whatever the level set.
