@@ -12,6 +12,7 @@ use core::ops::Range;
 use spin::mutex::SpinMutex;
 
 use super::ids;
+use crate::abi::cap::Sel;
 use crate::abi::fpage::{Fpage, mem};
 use crate::abi::timeout::Timeout;
 use crate::abi::utcb::SIZE as UTCB_SIZE;
@@ -67,20 +68,14 @@ impl Builder {
         let stack = ThreadStack::new(self.stack)?;
         let utcb = UTCBS.lock().take()?;
         let thread = factory.thread()?;
-        let done = Arc::new(factory.semaphore()?);
+        let done = factory.semaphore()?;
         let result = Arc::new(SpinMutex::new(None));
         thread.bind(&Task::own(), utcb.0, fault_handler())?;
         Scheduler::at(ids().scheduler).run(&thread, self.priority)?;
 
-        let packet: Packet = {
-            let (done, result) = (done.clone(), result.clone());
-            Box::new(move || {
-                *result.lock() = Some(body());
-                // Whoever joins holds the semaphore, so it is there.
-                let _ = done.up();
-            })
-        };
-        let argument = Box::into_raw(Box::new(packet)) as usize;
+        let place = result.clone();
+        let body: Box<dyn FnOnce() + Send> = Box::new(move || *place.lock() = Some(body()));
+        let argument = Box::into_raw(Box::new(Packet { body, done: done.sel() })) as usize;
         // SAFETY: the stack was just attached and is used by nobody.
         let sp = unsafe { arch::prepare_thread_stack(stack.top(), run, argument) };
         if let Err(e) = thread.set_registers(arch::thread_entry as *const () as usize, sp) {
@@ -88,17 +83,26 @@ impl Builder {
             drop(unsafe { Box::from_raw(argument as *mut Packet) });
             return Err(e);
         }
-        Ok(JoinHandle { parts: Some(Parts { thread, _stack: stack, _utcb: utcb }), done, result })
+        let parts = Parts { thread, done, _stack: stack, _utcb: utcb };
+        Ok(JoinHandle { parts: Some(parts), result })
     }
 }
 
-type Packet = Box<dyn FnOnce() + Send>;
+/// What a thread is started with.
+struct Packet {
+    body: Box<dyn FnOnce() + Send>,
+    /// The semaphore of the handle, which stays for as long as the thread runs.
+    done: Sel,
+}
 
 /// The first Rust function of a thread.
 extern "C" fn run(argument: usize) -> ! {
     // SAFETY: `spawn` made the number from a box and gave it to this thread alone.
-    let packet = unsafe { Box::from_raw(argument as *mut Packet) };
-    packet();
+    let Packet { body, done } = *unsafe { Box::from_raw(argument as *mut Packet) };
+    body();
+    // From here on the thread can be deleted at any moment. It owns nothing and holds no lock any
+    // more: the box, the closure and all that it had captured are gone.
+    let _ = Semaphore::at(done).up();
     ipc::sleep_forever()
 }
 
@@ -106,6 +110,7 @@ extern "C" fn run(argument: usize) -> ! {
 #[derive(Debug)]
 struct Parts {
     thread: Cap<Thread>,
+    done: Cap<Semaphore>,
     _stack: ThreadStack,
     _utcb: Utcb,
 }
@@ -114,7 +119,6 @@ struct Parts {
 #[derive(Debug)]
 pub struct JoinHandle<T> {
     parts: Option<Parts>,
-    done: Arc<Cap<Semaphore>>,
     result: Arc<SpinMutex<Option<T>, Yield>>,
 }
 
@@ -135,7 +139,7 @@ impl<T> JoinHandle<T> {
     ///
     /// [`Error::RECV_TIMEOUT`] if that takes longer; the thread then runs on, detached.
     pub fn join(mut self, timeout: Timeout) -> Result<T> {
-        self.done.down(timeout)?;
+        self.parts.as_ref().ok_or(Error::NOENT)?.done.down(timeout)?;
         if let Some(parts) = self.parts.take() {
             Task::own().delete(parts.thread.sel())?;
         }
@@ -145,7 +149,7 @@ impl<T> JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
-        // A running thread needs its stack and its UTCB.
+        // A running thread needs its stack, its UTCB and its semaphore.
         core::mem::forget(self.parts.take());
     }
 }
