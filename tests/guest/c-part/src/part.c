@@ -45,7 +45,7 @@ static bool formats(void)
     CHECK(length == (int)strlen(text));
     CHECK(snprintf(text, 5, "%s", "truncated") == 9 && strcmp(text, "trun") == 0);
     CHECK(snprintf(NULL, 0, "%*d", 20, 5) == 20);
-    CHECK(sprintf(text, "%-5d|%05d|%+d", 42, -42, 42) == 13 && strcmp(text, "42   |-0042|+42") == 0);
+    CHECK(sprintf(text, "%-5d|%05d|%+d", 42, -42, 42) == 15 && strcmp(text, "42   |-0042|+42") == 0);
     return true;
 }
 
