@@ -134,7 +134,8 @@ impl Endpoint {
         let utcb = Utcb::current();
         loop {
             self.empty_slot(&mut tag, &mut operation);
-            Window::Cap(self.slot.sel()).store(utcb);
+            // A gate or IRQ of ours would make the server call itself, so it arrives as a label.
+            Window::CapOrLabel(self.slot.sel()).store(utcb);
             let back = arch::invoke(tag.0, Sel::INVALID.0 | operation, timeouts.raw(), 0);
             let got = Tag(back.tag);
             if !got.has_error() {
