@@ -97,6 +97,13 @@ impl<'a> Tools<'a> {
         };
         let mut command = self.cargo(workspace, LIBC);
         command.args(["--lib", "--features", "archive", "--crate-type", "staticlib"]);
+        // Whatever the workspace's profile says: optimising across crates makes everything local
+        // that C code cannot name, above all the panic handler, of which a program has its own.
+        command.env("CARGO_PROFILE_RELEASE_LTO", "fat");
+        command.env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1");
+        command.env("CARGO_PROFILE_RELEASE_PANIC", "abort");
+        // Whatever the workspace says: only this makes the archive's Rust symbols local.
+        command.args(["--config", "profile.release.lto=\"fat\""]);
         run(&mut command, "the C library does not compile")?;
         let archive = self.output(workspace).join("libl4re_libc.a");
         let bytes = fs::read(&archive).map_err(|error| Failure::io("read", &archive, &error))?;
