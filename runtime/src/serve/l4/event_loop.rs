@@ -37,7 +37,7 @@ const STATS_ROUNDS: u32 = 256;
 
 /// A server of disks, see the [module](super).
 pub struct BlockServer<D: Disk> {
-    endpoint: Endpoint,
+    pub(super) endpoint: Endpoint,
     thread: CapRef<Thread>,
     factory: CapRef<Factory>,
     /// Triggered when a gate is gone.
@@ -85,26 +85,31 @@ impl<D: Disk> BlockServer<D> {
     ///
     /// [`StartError::Failed`] if memory or kernel objects cannot be had.
     pub fn new(env: &Env, arguments: &'static [Param]) -> core::result::Result<Self, StartError> {
-        let (thread, factory) = (env.main_thread(), env.factory());
-        let make = || -> Result<Self> {
-            let deleted = factory.irq()?;
-            deleted.bind_thread(&thread, Label::Deleted.encode())?;
-            thread.notify_of_dead_gates(&deleted)?;
-            let page = Dataspace::create(stats::SIZE, Backing::Plain)?;
-            Ok(Self {
-                endpoint: Endpoint::new()?,
-                _deleted: deleted,
-                units: Vec::new(),
-                trust: Trust::default(),
-                arguments,
-                statistics: Region::attach(page, &AttachOptions::memory(stats::SIZE).eager())?,
-                allocations: 0,
-                rounds: 0,
-                thread: thread.clone(),
-                factory: factory.clone(),
-            })
-        };
-        make().map_err(StartError::when("set up", "the event loop"))
+        Self::with(env.main_thread(), env.factory(), arguments)
+            .map_err(StartError::when("set up", "the event loop"))
+    }
+
+    pub(super) fn with(
+        thread: CapRef<Thread>,
+        factory: CapRef<Factory>,
+        arguments: &'static [Param],
+    ) -> Result<Self> {
+        let deleted = factory.irq()?;
+        deleted.bind_thread(&thread, Label::Deleted.encode())?;
+        thread.notify_of_dead_gates(&deleted)?;
+        let page = Dataspace::create(stats::SIZE, Backing::Plain)?;
+        Ok(Self {
+            endpoint: Endpoint::new()?,
+            _deleted: deleted,
+            units: Vec::new(),
+            trust: Trust::default(),
+            arguments,
+            statistics: Region::attach(page, &AttachOptions::memory(stats::SIZE).eager())?,
+            allocations: 0,
+            rounds: 0,
+            thread,
+            factory,
+        })
     }
 
     /// Adds a dataspace to those that clients may register; without any they may register all.
@@ -232,7 +237,7 @@ impl<D: Disk> BlockServer<D> {
     }
 
     /// Gives every disk a round; returns whether there is more to do.
-    fn work(&mut self) -> bool {
+    pub(super) fn work(&mut self) -> bool {
         self.rounds += 1;
         if self.rounds >= STATS_ROUNDS {
             self.write_statistics();
@@ -255,7 +260,7 @@ impl<D: Disk> BlockServer<D> {
     }
 
     /// Serves what has arrived. Returns the label of the answer; `None` for interrupts.
-    fn dispatch(&mut self, event: &Event) -> Option<isize> {
+    pub(super) fn dispatch(&mut self, event: &Event) -> Option<isize> {
         match Label::decode(event.label).map(|(source, _)| source) {
             Some(Label::Kick(disk, client)) => {
                 if let Some(unit) = self.units.get_mut(usize::from(disk)) {
@@ -400,8 +405,8 @@ impl<D: Disk> BlockServer<D> {
         }
     }
 
-    fn write_statistics(&mut self) {
-        self.rounds = 0;
+    /// Collects the counters of all disks.
+    pub(super) fn statistics(&mut self) -> Statistics {
         let mut stats = Statistics::default();
         for unit in &mut self.units {
             unit.add_to(&mut stats);
@@ -410,6 +415,12 @@ impl<D: Disk> BlockServer<D> {
         stats.totals.allocations = heap.allocations.saturating_sub(self.allocations) as u64;
         stats.totals.heap_blocks = heap.live_blocks as u64;
         stats.totals.cap_slots = slots_in_use() as u64;
+        stats
+    }
+
+    fn write_statistics(&mut self) {
+        self.rounds = 0;
+        let stats = self.statistics();
         if let Some(page) = self.statistics.mem() {
             stats.write(&page);
         }

@@ -35,6 +35,8 @@ mod memory;
 pub mod message;
 pub mod probe;
 mod session;
+#[cfg(test)]
+mod tests;
 mod unit;
 
 pub use event_loop::BlockServer;
