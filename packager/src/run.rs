@@ -1,10 +1,11 @@
 //! Booting a package in QEMU, on the stand-in kernel.
 
-use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use l4re_qemu::{Disk, Limits, Machine, Outcome, Place, Vm};
+use tempfile::NamedTempFile;
 
 use crate::build::Workspace;
 use crate::check::Package;
@@ -88,14 +89,19 @@ pub fn run(options: &Options, console: &mut dyn FnMut(&str)) -> Result<Outcome, 
         Some(standin) => standin.clone(),
         None => build_standin(&options.package, &binary.target)?,
     };
-    let initrd = Scratch::write("archive", &bytes)?;
-    let mut vm = Vm::new(machine, standin).initrd(&initrd.0);
+    let initrd = scratch(&bytes)?;
+    let mut vm = Vm::new(machine, standin).initrd(initrd.path());
     for disk in disks(options, vm.machine()) {
         vm = vm.disk(disk);
     }
     let results = options.clients.len().max(1);
     let limits = Limits { time: options.time_limit, results, ..Limits::default() };
-    l4re_qemu::run(&vm, &limits, console).map_err(qemu)
+    let outcome = l4re_qemu::run(&vm, &limits, console).map_err(qemu)?;
+    if !outcome.passed() {
+        // The command that does it again by hand names the archive.
+        let _kept = initrd.keep();
+    }
+    Ok(outcome)
 }
 
 fn qemu(error: l4re_qemu::Error) -> Failure {
@@ -139,20 +145,11 @@ fn build_standin(package: &Path, target: &Target) -> Result<PathBuf, Failure> {
     Err(Diagnostic::error("no-standin", message).help(help).into())
 }
 
-/// A file that goes with its owner.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn write(name: &str, bytes: &[u8]) -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("packager-{}-{name}", std::process::id()));
-        let scratch = Self(path);
-        fs::write(&scratch.0, bytes).map_err(|error| Failure::io("write", &scratch.0, &error))?;
-        Ok(scratch)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _gone = fs::remove_file(&self.0);
-    }
+/// A file in the system's folder for temporary files, under a name that nobody can foresee.
+fn scratch(bytes: &[u8]) -> Result<NamedTempFile, Failure> {
+    let folder = std::env::temp_dir();
+    let failed = |error: std::io::Error| Failure::io("write to", &folder, &error);
+    let mut file = NamedTempFile::with_prefix("packager-archive-").map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    Ok(file)
 }
