@@ -1,8 +1,12 @@
 //! The guest programs, built once a process.
 
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use l4re_packager::build::{Options, Progress, build};
 
 use crate::{Context, Error, Result};
 
@@ -11,10 +15,24 @@ pub const TARGET: &str = "aarch64-unknown-none";
 /// Compiler target of what runs inside of the Linux guest.
 const LINUX_TARGET: &str = "aarch64-unknown-linux-musl";
 
+/// The programs that run in the machine, and their folders.
+const PROGRAMS: [(&str, &str); 6] = [
+    (SERVER, "drivers/blk"),
+    ("conformance", "tests/guest/conformance"),
+    ("blk-client", "tests/guest/blk-client"),
+    ("blk-faults", "tests/guest/blk-faults"),
+    ("blk-bench", "tests/guest/blk-bench"),
+    ("c-part", "tests/guest/c-part"),
+];
+
+/// The block server's program.
+const SERVER: &str = "virtio-blk-drv";
+
 /// Where the built programs are.
 #[derive(Debug, Clone)]
 pub struct Guests {
-    folder: PathBuf,
+    programs: BTreeMap<&'static str, PathBuf>,
+    standin: PathBuf,
 }
 
 /// The root of the project.
@@ -27,11 +45,11 @@ pub fn root() -> &'static Path {
 }
 
 impl Guests {
-    /// Builds what is not built yet: the guest programs, the stand-in, and the block server.
+    /// Builds what is not built yet: the programs, as `packager build` does it, and the stand-in.
     ///
     /// # Errors
     ///
-    /// If the compiler refuses, with what it printed.
+    /// If something does not build or does not pass the packager's checks, with what was said.
     pub fn build() -> Result<&'static Guests> {
         static GUESTS: OnceLock<std::result::Result<Guests, String>> = OnceLock::new();
         GUESTS
@@ -40,31 +58,55 @@ impl Guests {
             .map_err(|e| Error::new(e.clone()))
     }
 
-    /// The test program `name`.
+    /// The program `name`, or the path that it would have if there were one.
     pub fn program(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.programs.get(name).cloned().unwrap_or_else(|| PathBuf::from(name))
     }
 
     /// The block server.
     pub fn server(&self) -> PathBuf {
-        self.program("virtio-blk-drv")
+        self.program(SERVER)
     }
 
     /// The stand-in's image.
     pub fn standin(&self) -> PathBuf {
-        self.program("l4re-standin")
+        self.standin.clone()
+    }
+}
+
+/// Progress of a build: shown on a terminal only.
+struct Steps {
+    program: &'static str,
+}
+
+impl Progress for Steps {
+    fn step(&mut self, text: &str) {
+        if std::io::stderr().is_terminal() {
+            eprint!("\r\x1b[K{}: {text}", self.program);
+        }
     }
 }
 
 fn build_all() -> Result<Guests> {
-    let script = root().join("linker/aarch64.ld");
-    let flags = format!("target.{TARGET}.rustflags=[\"-Clink-arg=-T{}\"]", script.display());
-    let programs = ["conformance", "blk-client", "blk-faults", "blk-bench"];
-    let mut packages = vec!["l4re-virtio-blk-drv".to_owned()];
-    packages.extend(programs.iter().map(|p| format!("l4re-test-{p}")));
-    cargo(TARGET, &packages, &["--config", &flags])?;
+    let mut programs = BTreeMap::new();
+    for (program, folder) in PROGRAMS {
+        let options = Options {
+            folder: root().join(folder),
+            out: Some(target_folder().join("guests")),
+            elf_only: program != SERVER,
+            ..Options::default()
+        };
+        let built =
+            build(&options, &mut Steps { program }).context(format!("building {program}"))?;
+        let elf = built.programs.into_iter().next();
+        let elf = elf.ok_or_else(|| Error::new(format!("{program}: nothing was built")))?;
+        programs.insert(program, elf.path);
+    }
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
     cargo(TARGET, &["l4re-standin".to_owned()], &[])?;
-    Ok(Guests { folder: output(TARGET) })
+    Ok(Guests { programs, standin: output(TARGET).join("l4re-standin") })
 }
 
 /// Builds the `init` of the Linux guest: a static program for arm64 Linux.
@@ -79,8 +121,12 @@ pub fn build_linux_init() -> Result<PathBuf> {
 }
 
 fn output(target: &str) -> PathBuf {
+    target_folder().join(target).join("release")
+}
+
+fn target_folder() -> PathBuf {
     let folder = std::env::var_os("CARGO_TARGET_DIR");
-    folder.map_or_else(|| root().join("target"), PathBuf::from).join(target).join("release")
+    folder.map_or_else(|| root().join("target"), |f| root().join(f))
 }
 
 fn cargo(target: &str, packages: &[String], extra: &[&str]) -> Result<()> {

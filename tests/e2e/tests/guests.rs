@@ -4,6 +4,7 @@ use l4re_e2e::disk::TestDisk;
 use l4re_e2e::run::{Platform, Record, Run};
 use l4re_e2e::scenario::{self, SERIAL};
 use l4re_e2e::system::{Cap, Program, System, Transport};
+use l4re_e2e::{Context, Result};
 use l4re_qemu::Disk;
 
 const STANDIN: Platform = Platform::Standin("virt");
@@ -13,110 +14,110 @@ struct Bench {
     disk: TestDisk,
 }
 
-fn disk(mib: u64) -> Bench {
-    let folder = tempfile::tempdir().unwrap();
-    let disk = TestDisk::create(&folder.path().join("disk.img"), mib, 3).unwrap();
-    Bench { _folder: folder, disk }
+fn disk(mib: u64) -> Result<Bench> {
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let disk = TestDisk::create(&folder.path().join("disk.img"), mib, 3)?;
+    Ok(Bench { _folder: folder, disk })
 }
 
-fn conformance(machine: &'static str, transport: Transport) {
-    let bench = disk(16);
+fn conformance(machine: &'static str, transport: Transport) -> Result<()> {
+    let bench = disk(16)?;
     let platform = Platform::Standin(machine);
-    let record = scenario::conformance(&platform, transport, &bench.disk, false);
-    let record = record.unwrap_or_else(|e| panic!("{e}"));
+    let record = scenario::conformance(&platform, transport, &bench.disk, false)?;
     let cases = record.lines.iter().filter(|l| l.contains("ok ")).count();
     assert!(cases > 40, "only {cases} cases ran");
+    Ok(())
 }
 
 #[test]
-fn conformance_suite_passes_with_pci() {
-    conformance("virt", Transport::Pci);
+fn conformance_suite_passes_with_pci() -> Result<()> {
+    conformance("virt", Transport::Pci)
 }
 
 #[test]
-fn conformance_suite_passes_with_mmio() {
-    conformance("virt", Transport::Mmio);
+fn conformance_suite_passes_with_mmio() -> Result<()> {
+    conformance("virt", Transport::Mmio)
 }
 
 #[test]
-fn conformance_suite_passes_on_a_machine_that_starts_at_el2() {
-    conformance("virt-el2", Transport::Pci);
+fn conformance_suite_passes_on_a_machine_that_starts_at_el2() -> Result<()> {
+    conformance("virt-el2", Transport::Pci)
 }
 
 #[test]
-fn conformance_suite_passes_with_gicv3() {
-    conformance("virt-gicv3", Transport::Mmio);
+fn conformance_suite_passes_with_gicv3() -> Result<()> {
+    conformance("virt-gicv3", Transport::Mmio)
 }
 
-fn demo(transport: Transport) -> Record {
-    let bench = disk(32);
-    let demo = scenario::demo(&STANDIN, transport, &bench.disk, false);
-    demo.unwrap_or_else(|e| panic!("{e}")).record
+fn demo(transport: Transport) -> Result<Record> {
+    let bench = disk(32)?;
+    Ok(scenario::demo(&STANDIN, transport, &bench.disk, false)?.record)
 }
 
 #[test]
-fn disk_is_read_and_written_through_pci() {
-    let r = demo(Transport::Pci);
-    assert_eq!(r.number("server.copies").unwrap(), 0);
-    let (requests, kicks) =
-        (r.number("requests").unwrap(), r.number("server.device_kicks").unwrap());
+fn disk_is_read_and_written_through_pci() -> Result<()> {
+    let r = demo(Transport::Pci)?;
+    assert_eq!(r.number("server.bytes_copied")?, 0);
+    let (requests, kicks) = (r.number("requests")?, r.number("server.device_kicks")?);
     assert!(
         kicks <= requests / 2,
         "{kicks} kicks of the device for {requests} requests at depth 32"
     );
+    Ok(())
 }
 
 #[test]
-fn disk_is_read_and_written_through_mmio() {
-    demo(Transport::Mmio);
+fn disk_is_read_and_written_through_mmio() -> Result<()> {
+    demo(Transport::Mmio).map(drop)
 }
 
 #[test]
-fn disk_is_read_and_written_through_legacy_mmio() {
-    demo(Transport::MmioLegacy);
+fn disk_is_read_and_written_through_legacy_mmio() -> Result<()> {
+    demo(Transport::MmioLegacy).map(drop)
 }
 
 #[test]
-fn memory_that_maps_in_pieces_is_served_all_the_same() {
-    let bench = disk(16);
+fn memory_that_maps_in_pieces_is_served_all_the_same() -> Result<()> {
+    let bench = disk(16)?;
     let system = System::new(Transport::Pci)
         .dma_piece(8192)
-        .program(scenario::server(&[]).unwrap())
+        .program(scenario::server(&[])?)
         .program(
-            scenario::client("client", "blk-client")
-                .unwrap()
+            scenario::client("client", "blk-client")?
                 .args(&["--depth", "8", "--chunk", "65536"])
                 .cap("disk", Cap::create("blk", &[&format!("device={SERIAL}")])),
         )
         .until("client");
     let run = Run::new(&system).disk(scenario::device(&bench.disk, Transport::Pci));
-    let record = run.on(&STANDIN).unwrap().passed().unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(record.get("sha256").unwrap(), bench.disk.sha256().unwrap());
+    let record = run.on(&STANDIN)?.passed()?;
+    assert_eq!(record.get("sha256")?, bench.disk.sha256()?);
+    Ok(())
 }
 
-fn faults(transport: Transport) {
-    let bench = disk(16);
-    let before = bench.disk.sha256().unwrap();
-    scenario::faults(&STANDIN, transport, &bench.disk, false).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(bench.disk.sha256().unwrap(), before, "no hostile request reached the disk");
-}
-
-#[test]
-fn hostile_clients_disturb_nobody_through_pci() {
-    faults(Transport::Pci);
+fn faults(transport: Transport) -> Result<()> {
+    let bench = disk(16)?;
+    let before = bench.disk.sha256()?;
+    scenario::faults(&STANDIN, transport, &bench.disk, false)?;
+    assert_eq!(bench.disk.sha256()?, before, "no hostile request reached the disk");
+    Ok(())
 }
 
 #[test]
-fn hostile_clients_disturb_nobody_through_mmio() {
-    faults(Transport::Mmio);
+fn hostile_clients_disturb_nobody_through_pci() -> Result<()> {
+    faults(Transport::Pci)
+}
+
+#[test]
+fn hostile_clients_disturb_nobody_through_mmio() -> Result<()> {
+    faults(Transport::Mmio)
 }
 
 /// Runs a server alone that is to refuse its work; returns the console.
-fn refused(server: Program, disks: Vec<Disk>) -> Record {
+fn refused(server: Program, disks: Vec<Disk>) -> Result<Record> {
     let system = System::new(Transport::Pci).program(server);
     let mut run = Run::new(&system).seconds(30);
     run.disks = disks;
-    run.on(&STANDIN).unwrap()
+    run.on(&STANDIN)
 }
 
 fn assert_refused(record: &Record, texts: &[&str]) {
@@ -128,34 +129,38 @@ fn assert_refused(record: &Record, texts: &[&str]) {
 }
 
 #[test]
-fn server_without_vbus_names_the_capability() {
-    let mut server = scenario::server(&[]).unwrap();
+fn server_without_vbus_names_the_capability() -> Result<()> {
+    let mut server = scenario::server(&[])?;
     server.caps.retain(|(name, _)| name != "vbus");
-    assert_refused(&refused(server, Vec::new()), &["`vbus`"]);
+    assert_refused(&refused(server, Vec::new())?, &["`vbus`"]);
+    Ok(())
 }
 
 #[test]
-fn server_without_a_disk_says_so() {
-    assert_refused(&refused(scenario::server(&[]).unwrap(), Vec::new()), &["no virtio disk that works"]);
+fn server_without_a_disk_says_so() -> Result<()> {
+    assert_refused(&refused(scenario::server(&[])?, Vec::new())?, &["no virtio disk that works"]);
+    Ok(())
 }
 
 #[test]
-fn unknown_option_is_named_with_the_nearest_one() {
-    let server = scenario::server(&["--clinet", "x"]).unwrap();
-    assert_refused(&refused(server, Vec::new()), &["--clinet", "--client"]);
+fn unknown_option_is_named_with_the_nearest_one() -> Result<()> {
+    let server = scenario::server(&["--clinet", "x"])?;
+    assert_refused(&refused(server, Vec::new())?, &["--clinet", "--client"]);
+    Ok(())
 }
 
 #[test]
-fn ds_max_out_of_range_is_refused_with_its_range() {
-    let server =
-        scenario::server(&["--client", "svr", "--device", SERIAL, "--ds-max", "257"]).unwrap();
-    assert_refused(&refused(server, Vec::new()), &["--ds-max", "256"]);
+fn ds_max_out_of_range_is_refused_with_its_range() -> Result<()> {
+    let server = scenario::server(&["--client", "svr", "--device", SERIAL, "--ds-max", "257"])?;
+    assert_refused(&refused(server, Vec::new())?, &["--ds-max", "256"]);
+    Ok(())
 }
 
 #[test]
-fn server_over_a_network_card_alone_finds_no_disk() {
-    let system = System::new(Transport::Pci).program(scenario::server(&[]).unwrap());
+fn server_over_a_network_card_alone_finds_no_disk() -> Result<()> {
+    let system = System::new(Transport::Pci).program(scenario::server(&[])?);
     let run =
         Run::new(&system).seconds(30).qemu("-device").qemu("virtio-net-pci,bus=pcie.0,addr=2");
-    assert_refused(&run.on(&STANDIN).unwrap(), &["no virtio disk that works"]);
+    assert_refused(&run.on(&STANDIN)?, &["no virtio disk that works"]);
+    Ok(())
 }
