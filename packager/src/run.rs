@@ -33,6 +33,9 @@ pub struct Options {
     pub time_limit: Duration,
     /// Programs that use the driver.
     pub clients: Vec<Client>,
+    /// Arguments for making the clients' devices, in the order of the clients; the last ones hold for
+    /// all that follow. Those of `driver.toml` if there are none.
+    pub create: Vec<Vec<String>>,
     /// The stand-in's image; built if not given.
     pub standin: Option<PathBuf>,
 }

@@ -103,6 +103,10 @@ pub struct Run {
     /// Program (ELF) that uses the driver, with arguments separated by blanks; can be repeated
     #[arg(long, value_name = "PROGRAM [ARG]...", value_parser = client)]
     pub client: Vec<Client>,
+    /// Arguments for a client's device, separated by blanks; repeated for the second client and so
+    /// on [default: those of driver.toml]
+    #[arg(long, value_name = "ARG...")]
+    pub create: Vec<String>,
     /// Image of the stand-in kernel [default: built from the workspace around]
     #[arg(long, value_name = "FILE")]
     pub standin: Option<PathBuf>,
@@ -117,6 +121,10 @@ pub enum TransportArg {
     Mmio,
     /// virtio-mmio, register layout 1
     MmioLegacy,
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(String::from).collect()
 }
 
 fn client(text: &str) -> Result<Client, &'static str> {
@@ -143,6 +151,7 @@ impl From<Run> for run::Options {
             },
             time_limit: Duration::from_secs(args.time_limit),
             clients: args.client,
+            create: args.create.iter().map(|text| words(text)).collect(),
             standin: args.standin,
         }
     }

@@ -48,7 +48,9 @@ pub(super) fn make(
         let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
         let name = format!("client{index}");
         boot.modules.push(boot::Module { name: name.clone(), data: Cow::Owned(bytes) });
-        boot.tasks.push(task(&name, &client.args, client_caps(package, info), CLIENT_PRIORITY));
+        let given = options.create.get(index).or(options.create.last());
+        let create = given.unwrap_or(&package.manifest.l4re.example.create);
+        boot.tasks.push(task(&name, &client.args, client_caps(create, info), CLIENT_PRIORITY));
     }
     // The driver never ends; the harness stops when all results are there.
     boot.encode().map_err(|error| {
@@ -69,9 +71,8 @@ fn driver(package: &Package, info: Option<&DriverInfo>) -> boot::Task {
 }
 
 /// A client gets a device under the name `disk`, and the driver's gate to ask for more.
-fn client_caps(package: &Package, info: Option<&DriverInfo>) -> Vec<(String, boot::Grant)> {
+fn client_caps(create: &[String], info: Option<&DriverInfo>) -> Vec<(String, boot::Grant)> {
     let Some(service) = info.and_then(DriverInfo::service) else { return Vec::new() };
-    let create = &package.manifest.l4re.example.create;
     let gate = boot::Grant::Gate { name: GATE.into(), server: false, rights: CLIENT_RIGHTS };
     let mut caps = vec![(service.name.clone(), gate)];
     if !create.is_empty() {
