@@ -206,13 +206,14 @@ impl<B: Backend, R> Server<B, R> {
         self.client(id)?.config_queue(index)
     }
 
-    /// Whether [`register`](Self::register) would take a dataspace, before it is mapped.
+    /// Makes room for a dataspace and says whether [`register`](Self::register) would take it,
+    /// before it is mapped.
     ///
     /// # Errors
     ///
     /// As `register`.
-    pub fn check_register(&self, id: ClientId, base: u64, len: u64) -> crate::Result<()> {
-        self.slot(id)?.check_register(base, len)
+    pub fn prepare_register(&mut self, id: ClientId, base: u64, len: u64) -> crate::Result<()> {
+        self.client(id)?.prepare_register(base, len)
     }
 
     /// The client registers a dataspace (operation 3 of the protocol), which has been mapped: see

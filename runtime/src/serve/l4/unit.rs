@@ -112,9 +112,15 @@ impl<D: Disk> Unit<D> {
         slot.filter(|s| s.id == id).ok_or(Error::NOENT)
     }
 
-    /// Whether a client with this access has to wait for others to go.
-    pub fn is_busy_for(&self, access: Access) -> bool {
-        self.sessions().any(|s| !s.access.goes_with(access))
+    /// Why a client with this access cannot be there now, if so: [`Error::BUSY`] if others are,
+    /// [`Error::AGAIN`] if they have gone and the device has still to finish their requests.
+    pub fn obstacle(&self, access: Access) -> Option<Error> {
+        let others = self.sessions().filter(|s| !s.access.goes_with(access));
+        others.fold(None, |found, other| match found {
+            Some(Error::BUSY) => found,
+            _ if other.leaving => Some(Error::AGAIN),
+            _ => Some(Error::BUSY),
+        })
     }
 
     /// Makes a client. Whether it may be there at the same time as the others is for the caller
@@ -199,15 +205,20 @@ impl<D: Disk> Unit<D> {
 
     /// The client has gone; what belongs to it goes when the device does not use it any more.
     pub fn close(&mut self, id: ClientId) {
+        if let Ok(session) = self.session(id) {
+            session.leaving = true;
+        }
         // Who is not there or leaving already needs nothing.
         let _ = self.server.remove_client(id);
     }
 
     /// Closes the sessions of clients whose gate is gone.
     pub fn sweep(&mut self) {
-        for session in self.sessions.iter().flatten().filter(|s| s.is_abandoned()) {
-            log::debug!("a client of {} has gone", self.resources.names.join(", "));
-            let _ = self.server.remove_client(session.id);
+        let Self { sessions, server, resources, .. } = self;
+        for session in sessions.iter_mut().flatten().filter(|s| !s.leaving && s.is_abandoned()) {
+            log::debug!("a client of {} has gone", resources.names.join(", "));
+            session.leaving = true;
+            let _ = server.remove_client(session.id);
         }
     }
 
@@ -266,7 +277,7 @@ impl<D: Disk> Unit<D> {
         trust: &Trust,
     ) -> Result<()> {
         // Cheap refusals first: mapping is what costs.
-        self.server.check_register(id, range.base, range.size)?;
+        self.server.prepare_register(id, range.base, range.size)?;
         trust.check(&dataspace)?;
         let mapped = memory::map(dataspace, range, &self.resources.dma, &self.maps)?;
         self.server.register(id, range.base, mapped.window, &mapped.runs, mapped.owner)

@@ -168,22 +168,27 @@ impl<R> Client<R> {
         (self.leaving || self.transport.is_resetting()) && self.outstanding > 0
     }
 
-    /// Whether a dataspace could be registered now.
-    pub fn check_register(&self, base: u64, len: u64) -> crate::Result<()> {
+    /// Makes room for a dataspace, and says whether it could be registered now. To be asked before
+    /// anything is mapped for it.
+    ///
+    /// A reset does not make the server forget: a virtual machine monitor registers its guest's
+    /// memory once and passes on the resets of the guest's drivers. But a client that registers
+    /// anything between a reset and its driver's start begins a new list. The old one goes first,
+    /// because a DMA space of L4Re does not take the same memory twice.
+    pub fn prepare_register(&mut self, base: u64, len: u64) -> crate::Result<()> {
         if self.transport.is_resetting() || self.leaving {
             return Err(Error::AGAIN);
         }
         if self.memory_is_old {
-            return Ok(ClientMemory::<R>::check_range(base, len).map(drop)?);
+            ClientMemory::<R>::check_range(base, len)?;
+            self.memory_is_old = false;
+            // Nothing is in flight, and there is no ring: the reset is complete.
+            self.memory.clear();
         }
         Ok(self.memory.check(base, len)?)
     }
 
     /// Registers a dataspace.
-    ///
-    /// A reset does not make the server forget: a virtual machine monitor registers its guest's
-    /// memory once and passes on the resets of the guest's drivers. But a client that registers
-    /// anything between a reset and its driver's start begins a new list.
     pub fn register(
         &mut self,
         base: u64,
@@ -191,11 +196,7 @@ impl<R> Client<R> {
         runs: &[DmaRun],
         owner: R,
     ) -> crate::Result<()> {
-        self.check_register(base, window.len() as u64)?;
-        if core::mem::take(&mut self.memory_is_old) {
-            // Nothing is in flight, and there is no ring: the reset is complete.
-            self.memory.clear();
-        }
+        self.prepare_register(base, window.len() as u64)?;
         Ok(self.memory.register(base, window, runs, owner)?)
     }
 
