@@ -377,15 +377,12 @@ impl<D: Disk> BlockServer<D> {
 
     /// Opens a session, if need be after those have ended whose clients have gone already.
     fn open(&mut self, unit: usize, terms: &Terms, door: Door) -> Result<ClientId> {
-        let busy = |u: &Unit<D>| u.is_busy_for(terms.access);
-        if self.units.get(unit).is_some_and(busy) {
-            let target = self.units.get_mut(unit).ok_or(Error::NOENT)?;
-            target.sweep();
+        let obstacle = |units: &[Unit<D>]| units.get(unit)?.obstacle(terms.access);
+        if obstacle(&self.units).is_some() {
+            self.units.get_mut(unit).ok_or(Error::NOENT)?.sweep();
             // Those that were swept go in the next round, unless the device is still at them.
             self.work();
-            if self.units.get(unit).is_some_and(busy) {
-                return Err(Error::BUSY);
-            }
+            obstacle(&self.units).map_or(Ok(()), Err)?;
         }
         let target = self.units.get_mut(unit).ok_or(Error::NOENT)?;
         target.open(terms, door, &self.factory, &self.thread)

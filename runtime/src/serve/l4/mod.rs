@@ -12,7 +12,9 @@
 //!
 //! L4Re's other block servers give a device to one client at a time. Here clients may use a disk
 //! together if none of them can write, or if each of them has said that it knows of the others
-//! (`shared`). Everybody else gets [`Error::BUSY`](crate::Error::BUSY).
+//! (`shared`). Everybody else gets [`Error::BUSY`](crate::Error::BUSY), or
+//! [`Error::AGAIN`](crate::Error::AGAIN) if the others have gone and the device has not finished with
+//! them yet.
 //!
 //! # A reset while requests are in flight
 //!

@@ -44,6 +44,8 @@ pub(super) struct Session {
     notify: Option<Cap<Irq>>,
     /// A failure of the client has been logged.
     pub failure_told: bool,
+    /// The client has gone; the device may still work on its requests.
+    pub leaving: bool,
 }
 
 /// What a session is made of before its client has a number.
@@ -71,7 +73,16 @@ impl Parts {
 
     pub fn into_session(self, id: ClientId, access: Access) -> Session {
         let Parts { page, kick } = self;
-        Session { id, access, gate: None, page, kick, notify: None, failure_told: false }
+        Session {
+            id,
+            access,
+            gate: None,
+            page,
+            kick,
+            notify: None,
+            failure_told: false,
+            leaving: false,
+        }
     }
 }
 
