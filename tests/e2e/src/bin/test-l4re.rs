@@ -26,7 +26,7 @@ struct Options {
     /// A Linux kernel (uncompressed arm64 Image) to run under uvmm as a client; EL2 kernels only.
     #[arg(long)]
     guest_kernel: Option<PathBuf>,
-    /// The guest's modules: lib/modules/<version> of its package.
+    /// The guest's modules: `lib/modules/(version)` of its package.
     #[arg(long)]
     guest_modules: Option<PathBuf>,
     /// Folder for disk images.
