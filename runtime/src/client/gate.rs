@@ -7,7 +7,7 @@ use crate::abi::{l4virtio as op, proto};
 use crate::cap::{Cap, CapRef, Icu, Irq, Object, Slot, object};
 use crate::ipc::{self, Msg, Window};
 use crate::mem::{AttachOptions, Dataspace, Region};
-use crate::serve::page;
+use crate::virtio::spec::l4page as page;
 use crate::{Error, Result};
 
 object! {

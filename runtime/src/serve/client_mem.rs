@@ -13,21 +13,10 @@ use core::cell::Cell;
 use core::fmt;
 use core::ops::ControlFlow;
 
-use crate::mem::{DmaSegment, SharedMem};
+use crate::mem::{DmaRun, DmaSegment, SharedMem};
 
 /// Largest number of dataspaces that a server may grant to a client.
 pub const DS_MAX: usize = 256;
-
-/// A part of a region that is contiguous in the device's DMA address space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DmaRun {
-    /// Offset in bytes from the start of the region.
-    pub offset: u64,
-    /// Length in bytes.
-    pub len: u64,
-    /// DMA address of the first byte.
-    pub addr: u64,
-}
 
 /// Why a dataspace was not taken into the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

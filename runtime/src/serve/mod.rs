@@ -22,9 +22,10 @@ pub mod device;
 pub mod factory;
 pub mod l4;
 pub mod options;
-pub mod page;
 pub mod ring;
 pub mod stats;
+
+pub use crate::virtio::spec::l4page as page;
 
 #[cfg(test)]
 mod testing;

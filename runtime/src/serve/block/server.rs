@@ -7,8 +7,8 @@ use super::client::{Client, ClientOptions, Port, Progress, StatusReply};
 use super::parts::Parts;
 use super::{Backend, Counters, DeviceCounters, Window};
 use crate::Error;
+use crate::mem::DmaRun;
 use crate::mem::SharedMem;
-use crate::serve::client_mem::DmaRun;
 use crate::serve::device::Failure;
 use crate::virtio::spec::block::{Info, SECTOR_SIZE, Status};
 

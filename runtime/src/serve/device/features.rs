@@ -1,8 +1,8 @@
 //! Feature maps of the configuration page.
 
 use crate::mem::SharedMem;
-use crate::serve::page::{CMD_CONFIG, FEATURE_WORDS};
 use crate::virtio::spec::feature;
+use crate::virtio::spec::l4page::{CMD_CONFIG, FEATURE_WORDS};
 
 /// A set of feature bits: six words, as in the page. Bits 0 to 63 are virtio's, bit 160 is the
 /// command register of l4virtio.

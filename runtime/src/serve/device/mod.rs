@@ -13,10 +13,10 @@ pub use features::Features;
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::page::{self, queue as qpage};
 use super::ring::{Layout, RingError};
 use crate::Error;
 use crate::mem::SharedMem;
+use crate::virtio::spec::l4page::{self as page, queue as qpage};
 use crate::virtio::spec::status;
 
 /// What a server has to do after the client has set the status.

@@ -7,8 +7,7 @@ use core::cell::Cell;
 use super::message::Range;
 use crate::abi::PAGE_SIZE;
 use crate::cap::{Cap, CapRef, Object, Task};
-use crate::mem::{AttachOptions, Dataspace, DmaDomain, DmaMapping, Region, SharedMem};
-use crate::serve::client_mem::DmaRun;
+use crate::mem::{AttachOptions, Dataspace, DmaDomain, DmaMapping, DmaRun, Region, SharedMem};
 use crate::{Error, Result};
 
 /// Which dataspaces clients may register.

@@ -9,7 +9,7 @@ use crate::arch;
 use crate::cap::{Cap, Factory, Gate, Held, Irq, Object};
 use crate::mem::{AttachOptions, Backing, Dataspace, Region, SharedMem};
 use crate::serve::block::{ClientId, Notify};
-use crate::serve::page;
+use crate::virtio::spec::l4page as page;
 use crate::{Error, Result};
 
 /// How a client uses its disk.

@@ -21,7 +21,7 @@ pub use self::arena::Arena;
 use super::regs::Registers;
 use super::spec::status;
 use crate::mem::SharedMem;
-use crate::serve::page::{self, queue as qpage};
+use crate::virtio::spec::l4page::{self as page, queue as qpage};
 
 /// The messages of an l4virtio device's gate, and its notification.
 pub trait L4Device {

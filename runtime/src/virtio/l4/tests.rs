@@ -7,9 +7,9 @@ use std::vec;
 use std::vec::Vec;
 
 use super::*;
+use crate::mem::DmaRun;
 use crate::mem::{DmaAllocator, DmaBuffer, DmaSegment};
 use crate::serve::block::{self as served, Backend, ClientId, ClientOptions, Server, Window};
-use crate::serve::client_mem::DmaRun;
 use crate::virtio::block::{BlockDevice, BlockError, Completion, Options, SubmitError};
 use crate::virtio::fake::{Device, Disk, FakeTransport, HostDma};
 use crate::virtio::negotiate::InitError;

@@ -1,7 +1,8 @@
-//! What the virtio specification (version 1.2) fixes, as plain data; the driver side and the
+//! What the virtio specification (version 1.2) fixes, as plain data, and the page that L4Re adds; the driver side and the
 //! device side both take it from here.
 
 pub mod block;
+pub mod l4page;
 pub mod ring;
 
 /// Feature bits that belong to no class (6).

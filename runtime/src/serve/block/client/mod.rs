@@ -12,12 +12,13 @@ use super::request::Disk;
 use super::split::PartLimits;
 use super::{Counters, MAX_RANGES, SectorRange, Window, config};
 use crate::Error;
+use crate::mem::DmaRun;
 use crate::mem::{DmaSegment, SharedMem};
-use crate::serve::client_mem::{ClientMemory, DmaRun};
+use crate::serve::client_mem::ClientMemory;
 use crate::serve::device::{Command, Failure, Identity, QueueChange, StatusChange, Transport};
-use crate::serve::page;
 use crate::serve::ring::{Layout, Limits, Ring, RingError};
 use crate::virtio::spec::block::{ID_SIZE, Info, feature};
+use crate::virtio::spec::l4page as page;
 use crate::virtio::spec::{block, device_id, feature as common};
 
 /// Most segments of a part, whatever the device takes: bounds what is allocated for a client.

@@ -8,10 +8,10 @@ use proptest::prelude::*;
 use super::disk::{Disk, DmaMemory, info};
 use super::rig::{BASE, QUEUE, Rig};
 use crate::serve::device::Failure;
-use crate::serve::page;
 use crate::serve::ring::RingError;
 use crate::serve::testing::Random;
 use crate::virtio::spec::block::Status;
+use crate::virtio::spec::l4page as page;
 
 const READ: u32 = 0;
 const OK: u8 = Status::Ok as u8;

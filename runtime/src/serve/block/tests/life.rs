@@ -5,9 +5,9 @@ use super::rig::{BASE, NO_STATUS, Rig};
 use crate::Error;
 use crate::serve::block::{Completion, Rest, StatusReply};
 use crate::serve::device::Failure;
-use crate::serve::page::{self, command};
 use crate::serve::ring::{Part, RingError};
 use crate::virtio::spec::block::Status;
+use crate::virtio::spec::l4page::{self as page, command};
 use crate::virtio::spec::status;
 
 const READ: u32 = 0;

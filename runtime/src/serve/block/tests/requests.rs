@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use super::disk::{Disk, SECTORS, info};
 use super::rig::{BASE, DATA, Rig};
 use crate::serve::block::{SectorRange, Window, id_string};
-use crate::serve::page;
 use crate::virtio::spec::block::{Info, Op, Status, config, feature};
 use crate::virtio::spec::feature as common;
+use crate::virtio::spec::l4page as page;
 
 const OK: u8 = Status::Ok as u8;
 const IOERR: u8 = Status::IoErr as u8;

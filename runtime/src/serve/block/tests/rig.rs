@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 
 use super::disk::{Disk, DmaMemory};
+use crate::mem::DmaRun;
 use crate::serve::block::{ClientId, ClientOptions, Notify, Rest, Server, StatusReply, Window};
-use crate::serve::client_mem::DmaRun;
-use crate::serve::page::{self, queue as qpage};
 use crate::serve::testing::{Arena, Guest, PAGE};
 use crate::virtio::spec::block::Op;
+use crate::virtio::spec::l4page::{self as page, queue as qpage};
 use crate::virtio::spec::status;
 
 /// Device address at which every client registers its memory.
