@@ -395,10 +395,15 @@ impl<D: Disk> BlockServer<D> {
         let Some(unit) = self.units.get_mut(unit) else {
             return;
         };
-        let left = sent.and_then(|()| unit.gate(client)?.drop_references(1));
-        if let Err(e) = left {
-            log::warn!("a client did not take its device: {e}");
-            unit.close(client);
+        match sent.and_then(|()| unit.gate(client)?.drop_references(1)) {
+            // The client has given it up meanwhile, and nobody will tell us so: the gate went with
+            // our reference, not with a capability.
+            Ok(0) => unit.close(client),
+            Ok(_) => {}
+            Err(e) => {
+                log::warn!("a client did not take its device: {e}");
+                unit.close(client);
+            }
         }
     }
 

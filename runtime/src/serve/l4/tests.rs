@@ -89,6 +89,8 @@ struct World {
     dead: BTreeSet<Word>,
     /// Gates of which the server has given up its own reference.
     released: Vec<Word>,
+    /// Clients give up their gates before the server gives up its reference.
+    given_up: bool,
     /// Slots with a capability in them that came to the server.
     live: BTreeSet<Word>,
     /// Bases of attached regions that were detached.
@@ -133,6 +135,8 @@ impl World {
             }
             (proto::KOBJECT, 0) => {
                 self.released.push(object);
+                // How many references remain: the client's.
+                utcb.set_mr(0, usize::from(!self.given_up));
                 ok(1, 0)
             }
             (proto::RM, 0) => {
@@ -303,6 +307,16 @@ fn nothing_is_left_of_a_client_whose_gate_is_gone() {
         }
         assert_eq!(world.borrow().live.len(), live);
         assert_eq!(world.borrow().attached - world.borrow().detached, attached);
+    });
+}
+
+#[test]
+fn a_client_that_gives_its_device_up_at_once_is_noticed() {
+    run(|world, server| {
+        world.borrow_mut().given_up = true;
+        connect(world, server, &["device=d0"]);
+        server.work();
+        assert_eq!(server.statistics().totals.clients, 0);
     });
 }
 
