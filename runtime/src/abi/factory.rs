@@ -19,14 +19,17 @@ pub mod kind {
     pub const SEMAPHORE: isize = super::super::proto::SEMAPHORE;
 }
 
-/// Flags of a dataspace that is created.
-pub mod ds_flags {
-    /// Physically contiguous.
-    pub const CONTINUOUS: u64 = 1;
-    /// Never moved or paged out.
-    pub const PINNED: u64 = 2;
-    /// Made of super pages.
-    pub const SUPER_PAGES: u64 = 4;
+bitflags::bitflags! {
+    /// Flags of a dataspace that is created.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct DsFlags: Word {
+        /// Physically contiguous.
+        const CONTINUOUS = 1;
+        /// Never moved or paged out.
+        const PINNED = 2;
+        /// Made of super pages.
+        const SUPER_PAGES = 4;
+    }
 }
 
 /// Types in the header of an argument (bits 0 to 7).

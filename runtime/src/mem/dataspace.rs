@@ -2,7 +2,7 @@
 
 use crate::abi::cap::rights;
 use crate::abi::dataspace as op;
-use crate::abi::factory::{Arg, ds_flags};
+use crate::abi::factory::{Arg, DsFlags};
 use crate::abi::item::SendItem;
 use crate::abi::rpc::{Reader, Writer};
 use crate::abi::{page_up, proto};
@@ -50,11 +50,11 @@ impl Dataspace {
         let size = page_up(size).filter(|s| *s > 0).ok_or(Error::INVAL)?;
         let size = isize::try_from(size).map_err(|_| Error::INVAL)?;
         let flags = match backing {
-            Backing::Plain => 0,
-            Backing::Pinned => ds_flags::PINNED,
-            Backing::Contiguous => ds_flags::CONTINUOUS | ds_flags::PINNED,
+            Backing::Plain => DsFlags::empty(),
+            Backing::Pinned => DsFlags::PINNED,
+            Backing::Contiguous => DsFlags::CONTINUOUS | DsFlags::PINNED,
         };
-        let args = [Arg::Signed(size), Arg::Unsigned(flags as usize), Arg::Unsigned(0)];
+        let args = [Arg::Signed(size), Arg::Unsigned(flags.bits()), Arg::Unsigned(0)];
         Factory::at(crate::env::ids().mem_alloc).create(proto::DATASPACE, &args)
     }
 

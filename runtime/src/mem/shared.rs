@@ -7,6 +7,8 @@
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
+use volatile::VolatilePtr;
+
 /// A window of memory that is shared with somebody who is not trusted.
 ///
 /// The value is a plain pointer and a length; it owns nothing and is as cheap to copy as a slice.
@@ -32,19 +34,14 @@ macro_rules! scalar {
         #[doc = concat!("Reads a little-endian `", stringify!($t), "` at `offset`, or `None` if it is outside or not aligned.")]
         #[inline]
         pub fn $read(&self, offset: usize) -> Option<$t> {
-            let p = self.at(offset, size_of::<$t>())?.cast::<$t>();
-            // SAFETY: `at` checked that the value is inside the window and aligned; the window
-            // is valid by the contract of `new`; volatile, so the peer may write concurrently.
-            Some(<$t>::from_le(unsafe { p.read_volatile() }))
+            Some(<$t>::from_le(self.cell::<$t>(offset)?.read()))
         }
 
         #[doc = concat!("Writes a little-endian `", stringify!($t), "` at `offset`; `None` if it is outside or not aligned.")]
         #[inline]
         #[must_use]
         pub fn $write(&self, offset: usize, value: $t) -> Option<()> {
-            let p = self.at(offset, size_of::<$t>())?.cast::<$t>();
-            // SAFETY: as for the read; the contract of `new` allows writes.
-            unsafe { p.write_volatile(value.to_le()) };
+            self.cell::<$t>(offset)?.write(value.to_le());
             Some(())
         }
     };
@@ -86,6 +83,16 @@ impl SharedMem {
         let base = unsafe { self.base.add(offset) };
         // SAFETY: a part of a valid window is a valid window.
         Some(unsafe { SharedMem::new(base, len) })
+    }
+
+    /// The value at `offset` for volatile access, if it is inside and aligned.
+    #[inline]
+    fn cell<T: Copy>(&self, offset: usize) -> Option<VolatilePtr<'_, T>> {
+        let p = NonNull::new(self.at(offset, size_of::<T>())?.cast::<T>())?;
+        // SAFETY: `at` checked that the value is inside the window and aligned; the window is
+        // valid for reads and writes by the contract of `new`, and no reference to it exists.
+        // Every bit pattern is a value of the integer types that this is used with.
+        Some(unsafe { VolatilePtr::new(p) })
     }
 
     /// Pointer to `size` bytes at `offset`, if they are inside and aligned to `size`.
@@ -148,8 +155,7 @@ impl SharedMem {
     pub fn read_bytes(&self, offset: usize, out: &mut [u8]) -> Option<()> {
         let src = self.slice(offset, out.len())?;
         for (i, b) in out.iter_mut().enumerate() {
-            // SAFETY: `i` is below the length of the checked part.
-            *b = unsafe { src.base.as_ptr().add(i).read_volatile() };
+            *b = src.cell::<u8>(i)?.read();
         }
         Some(())
     }
@@ -159,8 +165,7 @@ impl SharedMem {
     pub fn write_bytes(&self, offset: usize, data: &[u8]) -> Option<()> {
         let dst = self.slice(offset, data.len())?;
         for (i, b) in data.iter().enumerate() {
-            // SAFETY: `i` is below the length of the checked part.
-            unsafe { dst.base.as_ptr().add(i).write_volatile(*b) };
+            dst.cell::<u8>(i)?.write(*b);
         }
         Some(())
     }
@@ -168,8 +173,9 @@ impl SharedMem {
     /// Writes zeros over the whole window.
     pub fn zero(&self) {
         for i in 0..self.len {
-            // SAFETY: `i` is below the length of the window.
-            unsafe { self.base.as_ptr().add(i).write_volatile(0) };
+            if let Some(cell) = self.cell::<u8>(i) {
+                cell.write(0);
+            }
         }
     }
 }

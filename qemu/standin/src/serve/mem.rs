@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 
 use l4re_runtime::abi::cap::rights;
-use l4re_runtime::abi::factory::ds_flags;
+use l4re_runtime::abi::factory::DsFlags;
 use l4re_runtime::abi::fpage::mem;
 use l4re_runtime::abi::{dataspace as ds, dma, proto};
 
@@ -71,7 +71,8 @@ impl Kernel {
         if size > self.mem.free().saturating_mul(PAGE) {
             return Err(ENOMEM);
         }
-        let contiguous = flags & (ds_flags::CONTINUOUS | ds_flags::PINNED) != 0;
+        let contiguous = DsFlags::from_bits_retain(flags as usize)
+            .intersects(DsFlags::CONTINUOUS | DsFlags::PINNED);
         let made = if contiguous {
             Dataspace::contiguous(&mut self.mem, size, (1 << align) / PAGE)
         } else {
