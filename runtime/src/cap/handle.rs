@@ -119,9 +119,10 @@ impl Drop for Slot {
 }
 
 /// A capability that this value owns: when it is dropped, the capability is unmapped from this
-/// task (and from everybody who has it from here), and the slot becomes free.
+/// task, and the slot becomes free.
 ///
-/// An object that nobody has a capability to any more ceases to exist.
+/// An object that nobody has a capability to any more ceases to exist. Whoever was given a copy
+/// keeps it; [`Task::delete`] takes an object away from everybody.
 pub struct Cap<T: Object>(T);
 
 impl<T: Object> Cap<T> {

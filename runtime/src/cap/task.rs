@@ -25,7 +25,8 @@ impl Task {
         Task(OWN_TASK)
     }
 
-    /// Unmaps capabilities or memory from this task and from everybody who has them from it.
+    /// Unmaps capabilities or memory from this task; memory also from everybody who has it from
+    /// here. Where copies of a capability went the kernel does not know.
     ///
     /// # Errors
     ///
@@ -39,8 +40,9 @@ impl Task {
         Ok(())
     }
 
-    /// Deletes the object in slot `sel`, if the capability has the right to: for threads, which do
-    /// not end with their last capability as long as they run.
+    /// Deletes the object in slot `sel`, if the capability has the right to, whoever else has one:
+    /// for what was given to others and shall end, and for threads, which do not end with their last
+    /// capability as long as they run.
     ///
     /// # Errors
     ///

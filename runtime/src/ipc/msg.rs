@@ -58,6 +58,12 @@ impl Msg {
         self.item_count += 1;
     }
 
+    /// Item `i` that is to be sent.
+    #[cfg(test)]
+    pub(crate) fn item(&self, i: usize) -> SendItem {
+        self.items[i]
+    }
+
     /// The same message with one more item.
     #[must_use]
     pub fn with_item(mut self, item: SendItem) -> Self {

@@ -6,7 +6,7 @@ use crate::abi::proto;
 use crate::abi::tag::Tag;
 use crate::abi::timeout::{Timeout, Timeouts};
 use crate::arch;
-use crate::cap::{Cap, Factory, Gate, Held, Irq, Object};
+use crate::cap::{Cap, Factory, Gate, Held, Irq, Object, Task};
 use crate::mem::{AttachOptions, Backing, Dataspace, Region, SharedMem};
 use crate::serve::block::{ClientId, Notify};
 use crate::virtio::spec::l4page as page;
@@ -61,7 +61,9 @@ impl Parts {
     ///
     /// What allocator, region mapper or kernel answer.
     pub fn new(factory: &Factory) -> Result<Parts> {
-        let page = Dataspace::create(page::SIZE, Backing::Plain)?;
+        // Of memory in one piece a client that has it cannot give pages back (operation `clear`)
+        // from under us.
+        let page = Dataspace::create(page::SIZE, Backing::Contiguous)?;
         let page = Region::attach(page, &AttachOptions::memory(page::SIZE).eager())?;
         Ok(Parts { page, kick: factory.irq()? })
     }
@@ -111,6 +113,19 @@ impl Session {
     /// Whether the client has gone: nobody has its gate any more.
     pub fn is_abandoned(&self) -> bool {
         matches!(&self.gate, Some(Held::Owned(gate)) if !gate.is_there())
+    }
+}
+
+impl Drop for Session {
+    /// Takes page and interrupt away from everybody. The kernel does not know who got a capability
+    /// from whom, so one that a former client kept, or gave to somebody else, would keep the object
+    /// alive, at the cost of our quota.
+    fn drop(&mut self) {
+        for sel in [self.kick.sel(), self.page.dataspace().sel()] {
+            if let Err(e) = Task::own().delete(sel) {
+                log::warn!("an object of a former client stays: {e}");
+            }
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::label::Label;
 use super::{BlockServer, Disk, Resources};
 use crate::abi::cap::{Sel, op, rights};
 use crate::abi::item::buffer;
+use crate::abi::object::task;
 use crate::abi::tag::Tag;
 use crate::abi::timeout::Timeout;
 use crate::abi::{PAGE_SIZE, Word, proto};
@@ -93,7 +94,8 @@ struct World {
     given_up: bool,
     /// Slots with a capability in them that came to the server.
     live: BTreeSet<Word>,
-    /// Bases of attached regions that were detached.
+    /// Slots of which the object was deleted.
+    deleted: BTreeSet<Word>,
     detached: usize,
     attached: usize,
 }
@@ -130,13 +132,17 @@ impl World {
                 (Tag::new(alive.into(), 0, 0).0, 0)
             }
             (proto::TASK, 1) => {
-                self.live.remove(&(utcb.mr(2) & !0xfff));
+                let slot = utcb.mr(2) & !0xfff;
+                self.live.remove(&slot);
+                if utcb.mr(1) == task::UNMAP_DELETE {
+                    self.deleted.insert(slot);
+                }
                 ok(0, 0)
             }
             (proto::KOBJECT, 0) => {
                 self.released.push(object);
-                // How many references remain: the client's.
-                utcb.set_mr(0, usize::from(!self.given_up));
+                // The client's reference remains.
+                utcb.set_mr(0, 1);
                 ok(1, 0)
             }
             (proto::RM, 0) => {
@@ -307,6 +313,23 @@ fn nothing_is_left_of_a_client_whose_gate_is_gone() {
         }
         assert_eq!(world.borrow().live.len(), live);
         assert_eq!(world.borrow().attached - world.borrow().detached, attached);
+    });
+}
+
+#[test]
+fn what_a_former_client_was_given_costs_nothing_any_more() {
+    run(|world, server| {
+        let (slot, label) = connect(world, server, &["device=d0"]);
+        let mut given = BTreeSet::new();
+        for operation in [4, 5] {
+            send(world, server, (label, 0, vec![operation], false)).unwrap();
+            given.insert(server.endpoint.msg().item(0).fpage.0 & !0xfff);
+        }
+        assert_eq!(given.len(), 2, "page and interrupt");
+        world.borrow_mut().dead.insert(slot);
+        send(world, server, (Label::Deleted.encode(), 0, vec![], false));
+        server.work();
+        assert_eq!(world.borrow().deleted, given);
     });
 }
 
