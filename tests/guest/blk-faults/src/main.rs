@@ -90,9 +90,8 @@ fn round(rig: &mut Rig, only: &str, verbose: bool) -> (usize, usize) {
     let (mut all, mut failed) = (0, 0);
     for case in GROUPS.into_iter().flatten().filter(|c| c.name.contains(only)) {
         all += 1;
-        let result = (case.run)(rig).and_then(|()| {
-            rig.check_good_client().map_err(|e| format!("afterwards the good client: {e}"))
-        });
+        let result = (case.run)(rig)
+            .and_then(|()| rig.check_good_client().map_err(|e| format!("afterwards: {e}")));
         failed += usize::from(result.is_err());
         if verbose || result.is_err() {
             print(case.name, result);

@@ -15,6 +15,8 @@ use l4re_runtime::env::Env;
 use l4re_runtime::virtio::spec::block::Op;
 use l4re_test_support::transfer::Plan;
 
+use crate::hostile::until;
+
 /// A hostile client, or several.
 pub struct Case {
     /// What is shown by it.
@@ -70,14 +72,21 @@ impl Rig {
         Ok(rig)
     }
 
-    /// Whether the good client still reads what it read at first.
+    /// Whether the good client still reads what it read at first, and is alone.
     ///
     /// # Errors
     ///
     /// What is wrong.
     pub fn check_good_client(&mut self) -> Outcome {
-        let data = self.read()?;
-        if data == self.expected { Ok(()) } else { Err("reads something else".into()) }
+        if self.read()? != self.expected {
+            return Err("the good client reads something else".into());
+        }
+        let mut clients = 0;
+        let alone = until(|| {
+            clients = self.stats.read().map_or(0, |s| s.totals.clients);
+            clients == 1
+        });
+        if alone { Ok(()) } else { Err(format!("the server has {clients} clients and not one")) }
     }
 
     fn read(&mut self) -> Result<Vec<u8>, String> {
