@@ -307,7 +307,9 @@ impl<D: Disk> BlockServer<D> {
         reply.clear();
         let unit = self.units.get_mut(usize::from(disk)).ok_or(Error::NOENT)?;
         let label = unit.handle(client, request, cap, &self.trust, reply)?;
-        self.drain(usize::from(disk), |unit| !unit.is_draining(client));
+        if unit.has_to_wait_for(client) {
+            self.drain(usize::from(disk), |unit| !unit.is_draining(client));
+        }
         Ok(label)
     }
 

@@ -42,6 +42,8 @@ pub(super) struct Session {
     kick: Cap<Irq>,
     /// What we trigger to notify the client, once it has bound something.
     notify: Option<Cap<Irq>>,
+    /// An answer has waited for the device since the client has reset.
+    waited: bool,
     /// A failure of the client has been logged.
     pub failure_told: bool,
     /// The client has gone; the device may still work on its requests.
@@ -82,6 +84,7 @@ impl Parts {
             page,
             kick,
             notify: None,
+            waited: false,
             failure_told: false,
             leaving: false,
         }
@@ -108,6 +111,11 @@ impl Session {
     /// Uses what the client has bound, or nothing, to notify it.
     pub fn set_notify(&mut self, irq: Option<Cap<Irq>>) {
         self.notify = irq;
+    }
+
+    /// Whether this is the first answer that waits for the current reset; notes it.
+    pub fn begin_wait(&mut self) -> bool {
+        !core::mem::replace(&mut self.waited, true)
     }
 
     /// Whether the client has gone: nobody has its gate any more.
@@ -148,7 +156,11 @@ impl Notify for Signals<'_> {
     }
 
     /// The page tells the client.
-    fn drained(&mut self, _client: ClientId) {}
+    fn drained(&mut self, client: ClientId) {
+        if let Some(session) = self.slot(client).and_then(|s| s.as_mut()) {
+            session.waited = false;
+        }
+    }
 
     fn removed(&mut self, client: ClientId) {
         if let Some(slot) = self.slot(client) {

@@ -1,5 +1,6 @@
 //! The event loop against a kernel that plays the loader's objects and the clients.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -17,9 +18,11 @@ use crate::abi::{PAGE_SIZE, Word, proto};
 use crate::arch::Utcb;
 use crate::arch::host::{Call, with_kernel};
 use crate::cap::{CapRef, SLOTS, Slot};
-use crate::mem::{DmaDomain, DmaSegment, DmaSpace};
+use crate::mem::{DmaDomain, DmaSegment, DmaSpace, SharedMem};
 use crate::serve::block::{Backend, Completion, SectorRange, SubmitError};
+use crate::serve::testing::{Arena, Guest};
 use crate::virtio::spec::block::{ID_SIZE, Info, Op, Status};
+use crate::virtio::spec::l4page::{self, queue as qpage};
 
 crate::driver_info! {
     static INFO;
@@ -38,7 +41,7 @@ const THREAD: Sel = Sel(0x6000);
 struct Slow {
     info: Info,
     tags: Vec<u32>,
-    finish: bool,
+    stuck: Rc<RefCell<bool>>,
 }
 
 impl Backend for Slow {
@@ -57,7 +60,7 @@ impl Backend for Slow {
     }
     fn publish(&mut self) {}
     fn complete(&mut self, sink: &mut dyn FnMut(Completion)) {
-        if self.finish {
+        if !*self.stuck.borrow() {
             let done = |tag| sink(Completion { tag, status: Status::Ok, written: 0 });
             self.tags.drain(..).for_each(done);
         }
@@ -98,6 +101,12 @@ struct World {
     deleted: BTreeSet<Word>,
     detached: usize,
     attached: usize,
+    /// Memory that was attached, in order.
+    regions: Vec<SharedMem>,
+    /// The disk finishes nothing.
+    stuck: Rc<RefCell<bool>>,
+    /// How often the server slept.
+    sleeps: u32,
 }
 
 type Shared = Rc<RefCell<World>>;
@@ -111,6 +120,11 @@ impl World {
         let (tag, object, operation) = (Tag(call.tag), call.dest & !0xfff, call.dest & op::MASK);
         match operation {
             op::WAIT => return self.deliver(utcb),
+            op::RECV => {
+                self.sleeps += 1;
+                utcb.set_error(3);
+                return (Tag::ERROR, 0);
+            }
             op::REPLY_ONLY => {
                 self.answers.push((tag.label(), tag.items()));
                 return ok(0, 0);
@@ -141,16 +155,28 @@ impl World {
             }
             (proto::KOBJECT, 0) => {
                 self.released.push(object);
-                // The client's reference remains.
-                utcb.set_mr(0, 1);
+                // How many references remain: the client's.
+                utcb.set_mr(0, usize::from(!self.given_up));
                 ok(1, 0)
             }
             (proto::RM, 0) => {
                 self.attached += 1;
                 let size = utcb.mr(2).max(PAGE_SIZE);
-                let memory = vec![0u8; size + PAGE_SIZE].leak();
-                utcb.set_mr(0, (memory.as_ptr() as usize).next_multiple_of(PAGE_SIZE));
+                let memory = Box::leak(Box::new(Arena::new(size.div_ceil(PAGE_SIZE)))).mem();
+                self.regions.push(memory);
+                utcb.set_mr(0, memory.base().as_ptr() as usize);
                 ok(1, 0)
+            }
+            (proto::DMA_SPACE, 0) => {
+                let size = utcb.mr(2);
+                utcb.set_mr(0, size);
+                utcb.set_mr(1, 1 << 32);
+                ok(2, 0)
+            }
+            (proto::DATASPACE, 2) => {
+                utcb.set_mr(0, 1 << 20);
+                utcb.set_mr(1, 6);
+                ok(2, 0)
             }
             (proto::RM, 1) => {
                 self.detached += 1;
@@ -202,7 +228,8 @@ fn run(test: impl FnOnce(&Shared, &mut BlockServer<Slow>)) {
             let space = Slot::alloc().unwrap().into_cap::<DmaSpace>();
             let dma = DmaDomain::new(space, true);
             let resources = Resources { names: vec!["d0".into()], dma, interrupts: Vec::new() };
-            let disk = Slow { info: info(), tags: Vec::new(), finish: true };
+            let stuck = world.borrow().stuck.clone();
+            let disk = Slow { info: info(), tags: Vec::new(), stuck };
             server.add_disk(disk, resources).unwrap();
             test(&world, &mut server);
         },
@@ -340,6 +367,82 @@ fn a_client_that_gives_its_device_up_at_once_is_noticed() {
         connect(world, server, &["device=d0"]);
         server.work();
         assert_eq!(server.statistics().totals.clients, 0);
+    });
+}
+
+/// A client with its queue and a request to read in it.
+struct Reader {
+    label: Word,
+    page: SharedMem,
+    guest: Guest,
+}
+
+impl Reader {
+    const BASE: u64 = 2 << 20;
+    const DATA: u64 = Self::BASE + 0x8000;
+
+    /// Brings up the device of a new client.
+    fn start(world: &Shared, server: &mut BlockServer<Slow>, strings: &[&str]) -> Reader {
+        let (_, label) = connect(world, server, strings);
+        let page = *world.borrow().regions.last().unwrap();
+        let mut ask = |words: Vec<Word>, cap| {
+            let answer = send(world, server, (label, 0, words, cap)).unwrap();
+            assert_eq!(answer.0, 0);
+        };
+        for status in [0, 1, 3] {
+            ask(vec![status << 32], false);
+        }
+        page.write_u32(l4page::DRIVER_FEATURE_MAP + 4, 1).unwrap();
+        ask(vec![0xb << 32], false);
+        ask(vec![3, Self::BASE as Word, 0, 0x1_0000], true);
+        let guest = Guest::new(*world.borrow().regions.last().unwrap(), Self::BASE, 16);
+        let at = page.read_u32(l4page::QUEUES_OFFSET).unwrap() as usize;
+        let layout = guest.layout();
+        page.write_u16(at + qpage::NUM, layout.size).unwrap();
+        page.write_u64(at + qpage::DESC, layout.desc).unwrap();
+        page.write_u64(at + qpage::AVAIL, layout.avail).unwrap();
+        page.write_u64(at + qpage::USED, layout.used).unwrap();
+        page.write_u16(at + qpage::READY, 1).unwrap();
+        ask(vec![1], false);
+        ask(vec![0xf << 32], false);
+        Reader { label, page, guest }
+    }
+
+    /// Offers a request to read one sector.
+    fn read(&mut self) {
+        let data = Self::DATA;
+        self.guest.chain(0, &[(data, 16, false), (data + 512, 512, true), (data + 16, 1, true)]);
+        self.guest.offer(0);
+    }
+
+    fn status(&self) -> u32 {
+        self.page.read_u32(l4page::STATUS).unwrap()
+    }
+}
+
+#[test]
+fn a_device_that_never_answers_makes_others_wait_once_for_a_reset() {
+    run(|world, server| {
+        let mut client = Reader::start(world, server, &["device=d0"]);
+        assert_eq!(client.status(), 0xf);
+        *world.borrow().stuck.borrow_mut() = true;
+        client.read();
+        server.work();
+        assert_eq!(server.statistics().totals.in_flight, 1);
+        let mut ask = |words: Vec<Word>| send(world, server, (client.label, 0, words, false));
+        assert_eq!(ask(vec![0]), Some((0, Vec::new())), "the wait for the device ends");
+        let waited = world.borrow().sleeps;
+        assert!(waited > 1000);
+        for _ in 0..10 {
+            assert_eq!(ask(vec![0]), Some((0, Vec::new())));
+            assert_eq!(ask(vec![5]), Some((0, Vec::new())));
+            assert_eq!(ask(vec![1 << 32]), Some((-11, Vec::new())), "not before the reset is over");
+        }
+        assert_eq!(world.borrow().sleeps, waited, "nobody else waits for this client again");
+        assert_eq!(client.status(), 0xf, "the page tells the truth");
+        *world.borrow().stuck.borrow_mut() = false;
+        server.work();
+        assert_eq!(client.status(), 0);
     });
 }
 

@@ -288,6 +288,13 @@ impl<D: Disk> Unit<D> {
         self.server.is_draining(id)
     }
 
+    /// Whether the answer to the message of a client is to wait for the device. Once for each
+    /// reset: a client that goes on sending messages while the device does not finish must not
+    /// make everybody else wait each time.
+    pub fn has_to_wait_for(&mut self, id: ClientId) -> bool {
+        self.is_draining(id) && self.session(id).is_ok_and(Session::begin_wait)
+    }
+
     /// A client has notified us.
     pub fn kick(&mut self, id: ClientId) {
         self.server.kick(id);
