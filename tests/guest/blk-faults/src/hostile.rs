@@ -15,7 +15,7 @@ use l4re_runtime::virtio::spec::ring::{
 };
 use l4re_runtime::virtio::spec::ring::{USED_IDX, USED_RING};
 use l4re_runtime::virtio::spec::{feature, status};
-use l4re_runtime::{Error, ipc};
+use l4re_runtime::{Error, env, ipc};
 
 use crate::rig::{Rig, named};
 
@@ -39,6 +39,9 @@ pub const STATUS: u64 = BASE + 0x3100;
 pub const TABLE: u64 = BASE + 0x3200;
 /// Device address of the data.
 pub const DATA: u64 = BASE + 0x4000;
+
+/// How long the server may take for a request, in microseconds.
+const ANSWER_US: u64 = 10_000_000;
 
 /// What stands in the status byte until the server writes it.
 pub const NO_STATUS: u8 = 0xee;
@@ -277,17 +280,17 @@ impl Hostile {
     pub fn answer(&mut self) -> Result<(u32, u32), String> {
         let index = || self.mem.load_acquire_u16(Self::at(USED) + USED_IDX);
         let seen = Some(self.seen);
-        for _ in 0..100 {
-            if index() != seen {
-                break;
-            }
+        // A semaphore counts: what is left of answers that were seen without waiting ends a wait
+        // at once, so it is the clock that decides.
+        let end = env::now() + ANSWER_US;
+        while index() == seen {
             if self.stopped() {
                 return Err(format!("no answer, status {:#x}", self.status()));
             }
+            if env::now() > end {
+                return Err("no answer".into());
+            }
             let _ = self.interrupt.down(Timeout::from_micros(100_000));
-        }
-        if index() == seen {
-            return Err("no answer".into());
         }
         let at = Self::at(USED) + USED_RING + 8 * usize::from(self.seen % ENTRIES);
         self.seen = self.seen.wrapping_add(1);
