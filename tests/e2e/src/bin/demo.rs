@@ -59,11 +59,20 @@ fn print(demo: &Demo, disk: &TestDisk, transport: Transport) -> Result<()> {
     println!("  SHA-256 (guest)  {}", r.get("sha256")?);
     println!("  SHA-256 (host)   {} – equal", demo.host_sha256);
     println!("  written region   verified in the image, file system clean");
-    for (key, value) in &r.reports {
-        if let Some(name) = key.strip_prefix("server.") {
-            println!("  {name:<16} {value}");
-        }
-    }
-    println!("  guest time       {} us", r.get("guest_time_us")?);
+    println!(
+        "  requests         {}, at most {} in flight",
+        r.get("server.requests")?,
+        r.get("server.max_in_flight")?
+    );
+    let pair = |what: &str, device: &str, client: &str| -> Result<()> {
+        let (device, client) = (r.get(device)?, r.get(client)?);
+        println!("  {what:<16} {device} with the device, {client} with the client");
+        Ok(())
+    };
+    pair("kicks", "server.device_kicks", "server.kicks")?;
+    pair("interrupts", "server.device_interrupts", "server.client_interrupts")?;
+    println!("  bytes copied     {}", r.get("server.bytes_copied")?);
+    println!("  map calls        {}", r.get("server.dma_maps")?);
+    println!("  guest time       {} us\n", r.get("guest_time_us")?);
     Ok(())
 }
