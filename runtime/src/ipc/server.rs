@@ -45,6 +45,9 @@ impl Event {
     }
 }
 
+/// How often a receive is tried again that fails for a reason other than time.
+const ATTEMPTS: u32 = 16;
+
 /// The label of an answer: what an operation returns, or its error.
 pub fn answer(result: Result<usize>) -> isize {
     match result {
@@ -94,14 +97,16 @@ impl Endpoint {
         Ok(core::mem::replace(&mut self.slot, fresh).into_cap())
     }
 
-    /// Waits for the next message or interrupt. `None` when the time is over first.
+    /// Waits for the next message or interrupt. `None` when the time is over first, or when one
+    /// message after the other could not be received: whoever sends them must not keep the server
+    /// from its other work.
     pub fn wait(&mut self, timeout: Timeout) -> Option<Event> {
         let timeouts = Timeouts { send: Timeout::ZERO, recv: timeout };
         self.receive(Tag::new(0, 0, 0), op::WAIT, timeouts)
     }
 
     /// Answers the last call with the words and items in [`msg`](Self::msg) and with `label` (see
-    /// [`answer`]), then waits. `None` when the time is over before something arrives.
+    /// [`answer`]), then waits as [`wait`](Self::wait) does.
     ///
     /// A caller that is not there any more to take its answer goes without one.
     pub fn reply_and_wait(&mut self, label: isize, timeout: Timeout) -> Option<Event> {
@@ -132,7 +137,7 @@ impl Endpoint {
     fn receive(&mut self, tag: Tag, operation: usize, timeouts: Timeouts) -> Option<Event> {
         let (mut tag, mut operation) = (tag, operation);
         let utcb = Utcb::current();
-        loop {
+        for _ in 0..ATTEMPTS {
             self.empty_slot(&mut tag, &mut operation);
             // A gate or IRQ of ours would make the server call itself, so it arrives as a label.
             Window::CapOrLabel(self.slot.sel()).store(utcb);
@@ -152,6 +157,7 @@ impl Endpoint {
             }
             (tag, operation) = (Tag::new(0, 0, 0), op::WAIT);
         }
+        None
     }
 
     /// Gives up a capability that nobody took. That is a call of its own, so an answer that is
@@ -284,6 +290,12 @@ mod tests {
         let (unmaps, k) = kernel(std::vec![(6, failure::<9>), (6, message)]);
         with_kernel(k, || endpoint().wait(Timeout::NEVER).unwrap());
         assert!(*unmaps.borrow() >= 1);
+    }
+
+    #[test]
+    fn messages_that_cannot_be_received_do_not_keep_the_server() {
+        let (_, k) = kernel(std::vec![(6, failure::<9>); 1000]);
+        with_kernel(k, || assert_eq!(endpoint().wait(Timeout::NEVER), None));
     }
 
     #[test]
