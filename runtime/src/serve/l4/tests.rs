@@ -11,13 +11,14 @@ use super::label::Label;
 use super::{BlockServer, Disk, Resources};
 use crate::abi::cap::{Sel, op, rights};
 use crate::abi::item::buffer;
-use crate::abi::object::task;
+use crate::abi::object::{irq, task};
 use crate::abi::tag::Tag;
 use crate::abi::timeout::Timeout;
 use crate::abi::{PAGE_SIZE, Word, proto};
 use crate::arch::Utcb;
 use crate::arch::host::{Call, with_kernel};
-use crate::cap::{CapRef, SLOTS, Slot};
+use crate::bus::Interrupt;
+use crate::cap::{CapRef, Irq, SLOTS, Slot};
 use crate::mem::{DmaDomain, DmaSegment, DmaSpace, SharedMem};
 use crate::serve::block::{Backend, Completion, SectorRange, SubmitError};
 use crate::serve::testing::{Arena, Guest};
@@ -36,6 +37,8 @@ crate::driver_info! {
 
 const FACTORY: Sel = Sel(0x2000);
 const THREAD: Sel = Sel(0x6000);
+/// The interrupt of the disk.
+const LINE: Sel = Sel(0x7000);
 
 /// A disk whose requests wait until it is told to finish them.
 struct Slow {
@@ -103,6 +106,8 @@ struct World {
     attached: usize,
     /// Memory that was attached, in order.
     regions: Vec<SharedMem>,
+    /// How often the interrupt of the disk was unmasked.
+    unmasked: u32,
     /// The disk finishes nothing.
     stuck: Rc<RefCell<bool>>,
     /// How often the server slept.
@@ -132,6 +137,10 @@ impl World {
             _ => {}
         }
         match (tag.label(), utcb.mr(0)) {
+            (proto::IRQ, irq::EOI) if object == LINE.0 => {
+                self.unmasked += 1;
+                ok(0, 0)
+            }
             (proto::FACTORY, what) => {
                 let slot = utcb.buffer(Some(0)) & !0xfff;
                 self.live.insert(slot);
@@ -227,7 +236,8 @@ fn run(test: impl FnOnce(&Shared, &mut BlockServer<Slow>)) {
                 BlockServer::with(CapRef::to(THREAD), CapRef::to(FACTORY), INFO.factory).unwrap();
             let space = Slot::alloc().unwrap().into_cap::<DmaSpace>();
             let dma = DmaDomain::new(space, true);
-            let resources = Resources { names: vec!["d0".into()], dma, interrupts: Vec::new() };
+            let interrupts = vec![Interrupt::granted(CapRef::<Irq>::to(LINE).into())];
+            let resources = Resources { names: vec!["d0".into()], dma, interrupts };
             let stuck = world.borrow().stuck.clone();
             let disk = Slow { info: info(), tags: Vec::new(), stuck };
             server.add_disk(disk, resources).unwrap();
@@ -415,6 +425,12 @@ impl Reader {
         self.guest.offer(0);
     }
 
+    /// Offers a request that the server refuses without asking the disk.
+    fn invalid(&mut self) {
+        self.guest.chain(4, &[(Self::DATA + 16, 1, true)]);
+        self.guest.offer(4);
+    }
+
     fn status(&self) -> u32 {
         self.page.read_u32(l4page::STATUS).unwrap()
     }
@@ -443,6 +459,24 @@ fn a_device_that_never_answers_makes_others_wait_once_for_a_reset() {
         *world.borrow().stuck.borrow_mut() = false;
         server.work();
         assert_eq!(client.status(), 0);
+    });
+}
+
+#[test]
+fn an_interrupt_is_unmasked_however_busy_clients_keep_the_server() {
+    run(|world, server| {
+        let mut client = Reader::start(world, server, &["device=d0"]);
+        let before = world.borrow().unmasked;
+        let event = (Label::Device(0, 0).encode(), 0, vec![], false);
+        assert_eq!(send(world, server, event), None);
+        assert_eq!(world.borrow().unmasked, before, "not before the device was looked at");
+        for _ in 0..8 {
+            client.invalid();
+        }
+        assert!(server.work(), "there is more to do: the server does not prepare to wait");
+        assert_eq!(world.borrow().unmasked, before + 1);
+        server.work();
+        assert_eq!(world.borrow().unmasked, before + 1, "once for each interrupt");
     });
 }
 

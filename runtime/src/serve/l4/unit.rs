@@ -308,17 +308,20 @@ impl<D: Disk> Unit<D> {
     }
 
     /// One round of [`Server::work`].
+    ///
+    /// Interrupts that have arrived are let through again at its end. Not only before the loop
+    /// waits: clients can keep it from that, and a line may be shared with a device of somebody
+    /// else. And not after [`settle`](Self::settle) has looked at the device for the last time: a
+    /// message that comes while it is masked can be lost.
     pub fn work(&mut self) -> bool {
-        self.server.work(&mut Signals(&mut self.sessions))
+        let more = self.server.work(&mut Signals(&mut self.sessions));
+        self.unmask();
+        more
     }
 
     /// Prepares to wait: see [`Server::settle`].
     pub fn settle(&mut self) -> Rest {
-        let rest = self.server.settle();
-        if rest != Rest::Again {
-            self.unmask();
-        }
-        rest
+        self.server.settle()
     }
 
     /// Lets interrupts through again; the device has taken back those that arrived.
