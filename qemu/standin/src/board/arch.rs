@@ -33,10 +33,15 @@ pub enum TrapKind {
 
 unsafe extern "C" {
     static _image_start: u8;
+    static _text_end: u8;
+    static _rodata_end: u8;
     static _image_end: u8;
+    static boot_stack_guard: u8;
+    static empty_table: u8;
     static kip_syscall: [u8; 8];
     static kip_clock: [u8; 32];
     fn run_user(frame: *mut Frame) -> usize;
+    fn use_kernel_table(table: usize);
 }
 
 /// Where a physical address is visible. Everything below 512 GiB is.
@@ -50,9 +55,58 @@ pub fn virt_to_phys(va: usize) -> usize {
     va & !OFFSET
 }
 
-/// Physical addresses of the kernel's image.
-pub fn image() -> (usize, usize) {
-    (virt_to_phys(&raw const _image_start as usize), virt_to_phys(&raw const _image_end as usize))
+/// Physical addresses of the kernel's image, in ascending order; all but the end of a page are
+/// page boundaries.
+pub struct Layout {
+    /// First byte; code.
+    pub start: usize,
+    /// End of the code; constants follow.
+    pub text_end: usize,
+    /// End of the constants; data follows.
+    pub rodata_end: usize,
+    /// The page below the stack.
+    pub guard: usize,
+    /// End of the data.
+    pub end: usize,
+}
+
+/// Where the kernel's image is.
+pub fn image() -> Layout {
+    Layout {
+        start: virt_to_phys(&raw const _image_start as usize),
+        text_end: virt_to_phys(&raw const _text_end as usize),
+        rodata_end: virt_to_phys(&raw const _rodata_end as usize),
+        guard: virt_to_phys(&raw const boot_stack_guard as usize),
+        end: virt_to_phys(&raw const _image_end as usize),
+    }
+}
+
+/// Replaces the page table of the kernel's half.
+///
+/// # Safety
+///
+/// There must be a table at this physical address, for a 39-bit half, that stays. What the kernel
+/// uses has to be mapped in it as it was before.
+pub unsafe fn replace_kernel_table(table: usize) {
+    // SAFETY: the assembly changes nothing but the table; the caller vouches for that. The lower
+    // half still is the boot code's, in which the image is visible at its physical address.
+    unsafe { use_kernel_table(table) }
+}
+
+/// Whether the kernel may write at an address of its half.
+pub fn is_writable(va: usize) -> bool {
+    let result: usize;
+    // SAFETY: asks the translation and changes nothing else than the register for its answer.
+    unsafe {
+        asm!("at s1e1w, {}", "isb", "mrs {}, par_el1", in(reg) va, out(reg) result,
+            options(nostack));
+    }
+    result & 1 == 0
+}
+
+/// Physical address of the table of an address space that holds nothing.
+pub fn empty_space() -> usize {
+    virt_to_phys(&raw const empty_table as usize)
 }
 
 /// Machine code for the kernel info page.
@@ -108,6 +162,7 @@ pub fn init(frequency: u64) {
     // CNTKCTL lets EL0 read the virtual counter.
     unsafe {
         asm!(
+            "msr ttbr0_el1, {empty}",
             "mrs {t}, tcr_el1",
             "bfi {t}, {sixteen}, #0, #6",
             "msr tcr_el1, {t}",
@@ -116,6 +171,7 @@ pub fn init(frequency: u64) {
             "tlbi vmalle1",
             "dsb nsh",
             "isb",
+            empty = in(reg) empty_space(),
             t = out(reg) _,
             sixteen = in(reg) 16_usize,
             two = in(reg) 2_usize,

@@ -54,8 +54,8 @@ start:
     eret
 
 at_el1:
-    // One table serves both halves: entry i maps gigabyte i. RAM is in 1..=255, devices elsewhere
-    // (the configuration space of PCI is in 256).
+    // One table serves both halves until the kernel has made a better one: entry i maps gigabyte
+    // i. RAM is in 1..=255, devices elsewhere (the configuration space of PCI is in 256).
     adrp    x0, boot_table
     mov     x1, #0
     ldr     x2, =0x0060000000000401     // device, execute never, accessed, block
@@ -113,6 +113,25 @@ upper_half:
     bl      kernel_main
     b       .
 
+// Makes the table at physical address x0 that of the upper half. Blocks of the boot table are split
+// in it, so walks stop and the TLB is emptied in between; the code runs in the lower half meanwhile.
+.global use_kernel_table
+use_kernel_table:
+    adr     x1, 5f
+    and     x1, x1, #0x7fffffffff
+    br      x1
+5:  mrs     x1, tcr_el1
+    orr     x2, x1, #(1 << 23)          // no walks in the upper half
+    msr     tcr_el1, x2
+    isb
+    tlbi    vmalle1
+    dsb     nsh
+    isb
+    msr     ttbr1_el1, x0
+    msr     tcr_el1, x1
+    isb
+    ret                                 // to the upper half
+
 .section .data.boot, "aw"
 .balign 4096
 boot_table:
@@ -120,5 +139,16 @@ boot_table:
 
 .section .bss.stack, "aw", %nobits
 .balign 4096
+.global boot_stack_guard
+boot_stack_guard:                       // not mapped later
+    .skip   4096
     .skip   131072
+.global boot_stack_top
 boot_stack_top:
+
+// What user mode has while no program runs: nothing.
+.section .bss.empty, "aw", %nobits
+.balign 4096
+.global empty_table
+empty_table:
+    .skip   4096

@@ -3,6 +3,7 @@
 mod arch;
 mod devices;
 mod gic;
+mod kernel_map;
 mod machine;
 mod paging;
 mod tree;
@@ -46,20 +47,21 @@ extern "C" fn kernel_main(device_tree: usize) -> ! {
 }
 
 fn boot(device_tree: usize) -> Result<Kernel, alloc::string::String> {
-    let (image_start, image_end) = arch::image();
-    let heap_end = image_end + HEAP;
+    let image = arch::image();
+    let heap_end = image.end + HEAP;
     // SAFETY: the memory behind the image is RAM that nobody uses: QEMU loads the initial RAM
     // disk and the device tree at 128 MiB or more, and `usable` leaves the heap out.
-    unsafe { ALLOCATOR.lock().init(phys_to_virt(image_end).as_ptr() as usize, HEAP) };
+    unsafe { ALLOCATOR.lock().init(phys_to_virt(image.end).as_ptr() as usize, HEAP) };
     // SAFETY: QEMU passes a device tree in the boot protocol of Linux; it is never written.
     let tree = unsafe { tree::Tree::read(device_tree)? };
+    kernel_map::protect(&tree)?;
     let archive = tree.archive().ok_or("no boot archive: give one to QEMU with -initrd")?;
     let boot = Boot::decode(archive).map_err(|e| format!("{e}"))?;
 
     let ram = tree.ram;
     // SAFETY: all RAM is mapped at the kernel's offset. Only what nothing else uses is handed out.
     let mut mem = unsafe { PhysMem::new(phys_to_virt(ram.0), ram.0, ram.1 - ram.0) };
-    let taken = [(image_start, heap_end), tree.archive_range, tree.range];
+    let taken = [(image.start, heap_end), tree.archive_range, tree.range];
     for (from, to) in gaps(ram, taken) {
         mem.add(from, to);
     }

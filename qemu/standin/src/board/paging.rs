@@ -12,13 +12,13 @@ use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use standin::machine::{Cache, PageTable};
 use standin::mem::PAGE;
 
-use super::arch::{phys_to_virt, virt_to_phys};
+use super::arch::{self, phys_to_virt, virt_to_phys};
 
 /// Level at which the tables of a 48-bit address space start.
 const ROOT_LEVEL: usize = 0;
 
 /// Tables live in the kernel's heap.
-struct Heap;
+pub struct Heap;
 
 impl Translation<El1Attributes> for Heap {
     fn allocate_table(&mut self) -> (NonNull<Table<El1Attributes>>, PhysicalAddress) {
@@ -118,19 +118,17 @@ impl PageTable for UserTable {
 
 impl Drop for UserTable {
     fn drop(&mut self) {
-        let mut current: usize;
+        let current: usize;
         // SAFETY: reads a register.
         unsafe { asm!("mrs {}, ttbr0_el1", out(reg) current, options(nomem, nostack)) };
         if current != self.0.to_physical().0 {
             return;
         }
-        current = 0;
-        // SAFETY: the table is about to go: walks of the lower half must not use it. Physical
-        // address 0 is flash, which reads as zero: no translation. Nothing walks the lower half
-        // before the next `activate`.
+        // SAFETY: the table is about to go: walks of the lower half must not use it. The kernel
+        // does not use that half, and programs run only after the next `activate`.
         unsafe {
-            asm!("msr ttbr0_el1, {}", "isb", "tlbi vmalle1", "dsb nsh", "isb", in(reg) current,
-                options(nostack));
+            asm!("msr ttbr0_el1, {}", "isb", "tlbi vmalle1", "dsb nsh", "isb",
+                in(reg) arch::empty_space(), options(nostack));
         }
     }
 }

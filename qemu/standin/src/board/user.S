@@ -134,6 +134,8 @@ trap:                                   // x1 = kind, the user's x0 and x1 on th
     mrs     x0, esr_el1
     mrs     x1, elr_el1
     mrs     x2, far_el1
+    ldr     x3, =boot_stack_top         // the stack may be what is wrong, and nobody returns
+    mov     sp, x3
     b       kernel_fault
 .endm
 
