@@ -326,10 +326,7 @@ impl<T: Transport> BlockDevice<T> {
                 // decides is the status byte, which a liar can write as well.
                 Err(DeviceNonsense::Length { token, .. }) => (token, 0),
                 Err(DeviceNonsense::Id(_)) => continue,
-                Err(DeviceNonsense::Index { .. }) => {
-                    self.state = State::NeedsReset;
-                    break;
-                }
+                Err(DeviceNonsense::Index { .. }) => break,
             };
             // Tokens come from the driver's own memory, so this one names a slot.
             let slot = token as u16;
@@ -338,6 +335,9 @@ impl<T: Transport> BlockDevice<T> {
             if let Some(tag) = self.requests.close(slot).tag {
                 sink(Completion { tag, status, written });
             }
+        }
+        if self.queue.is_broken() && self.state == State::Running {
+            self.state = State::NeedsReset;
         }
     }
 

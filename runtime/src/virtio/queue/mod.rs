@@ -47,6 +47,9 @@ pub struct Queue {
     /// Position of the next used entry, and the last index seen in the ring.
     used: u16,
     seen: u16,
+    /// Entries that named no chain, since the last reset. A device without end of them would keep
+    /// the driver in its loop.
+    strays: u16,
     interrupts: bool,
     /// Where interrupts are armed or parked; of use with event indices only.
     used_event: u16,
@@ -91,6 +94,7 @@ impl Queue {
             published: 0,
             used: 0,
             seen: 0,
+            strays: 0,
             interrupts: true,
             used_event: 0,
             broken: false,
@@ -128,7 +132,7 @@ impl Queue {
         self.slots.drain(lost);
         self.ring.clear();
         (self.staged, self.published) = (0, 0);
-        (self.used, self.seen, self.used_event) = (0, 0, 0);
+        (self.used, self.seen, self.used_event, self.strays) = (0, 0, 0, 0);
     }
 
     /// Hands an [abandoned](Self::abandon) queue to the device again, before `DRIVER_OK` and with
@@ -293,7 +297,10 @@ impl Queue {
         if !self.interrupts && notify::parked_too_near(self.used_event, self.used) {
             self.used_event = notify::disarm(&self.ring, self.mode, self.used);
         }
-        let chain = self.slots.give_back(id, self.published)?;
+        let chain = self.slots.give_back(id, self.published).inspect_err(|_| {
+            self.strays += 1;
+            self.broken |= self.strays > self.size;
+        })?;
         let token = chain.token;
         if self.ignore_len {
             let len = u32::try_from(chain.writable).unwrap_or(u32::MAX);
@@ -346,8 +353,8 @@ impl Queue {
         self.slots.in_use()
     }
 
-    /// Whether the device wrote an impossible index. Nothing more comes back until
-    /// [`restart`](Self::restart).
+    /// Whether the device wrote an impossible index, or more entries that name no chain than the
+    /// queue has descriptors. Nothing more comes back until [`restart`](Self::restart).
     pub fn is_broken(&self) -> bool {
         self.broken
     }

@@ -460,3 +460,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_device_without_end_of_strays_is_left() {
+    let mut rig = rig(0, false, small(8));
+    rig.outstanding(1);
+    for n in 0..8 {
+        rig.answer(700 + n, 0);
+        assert!(matches!(rig.queue.pop(), Some(Err(DeviceNonsense::Id(_)))));
+        assert!(!rig.queue.is_broken());
+    }
+    rig.answer(0xffff, 0);
+    assert!(rig.queue.pop().is_some());
+    assert!(rig.queue.is_broken());
+    rig.answer(rig.head(0), 0);
+    assert_eq!(rig.queue.pop(), None, "not before a reset");
+}
