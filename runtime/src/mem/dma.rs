@@ -110,8 +110,12 @@ impl DmaDomain {
         let mut mapping = DmaMapping { domain: self.clone(), pieces: Vec::new() };
         let mut done = 0;
         while done < size {
+            // Room first: what is mapped must be noted, or it stays mapped.
+            if mapping.pieces.len() == MAX_RUNS || mapping.pieces.try_reserve(1).is_err() {
+                return Err(Error::NOMEM);
+            }
             let piece = self.space.map(dataspace, offset + done as u64, size - done)?;
-            if piece.len == 0 || mapping.pieces.len() == MAX_RUNS {
+            if piece.len == 0 {
                 return Err(Error::NOMEM);
             }
             // Servers round up to what they have; what is behind our range is none of our runs.
@@ -134,6 +138,11 @@ impl DmaMapping {
     /// The contiguous parts of the first `size` bytes in order, neighbours joined.
     pub fn runs(&self, size: u64) -> Vec<DmaRun> {
         merge(&self.pieces, size)
+    }
+
+    /// Number of pieces in which the memory was mapped; there are at most as many runs.
+    pub fn pieces(&self) -> usize {
+        self.pieces.len()
     }
 
     /// Refuses answers that wrap around the end of the device's address space.
@@ -289,6 +298,25 @@ mod tests {
             drop(m);
             assert!(mapped.borrow().is_empty());
         });
+    }
+
+    #[test]
+    fn too_many_pieces_leave_nothing_mapped() {
+        let mapped = Rc::new(RefCell::new(0));
+        let count = mapped.clone();
+        let kernel = move |call: Call, utcb: Utcb| {
+            if Tag(call.tag).label() == 0x4008 {
+                *count.borrow_mut() += if utcb.mr(0) == 0 { 1 } else { -1 };
+                utcb.set_mr(0, 0x1000);
+                utcb.set_mr(1, 0x4000_0000);
+            }
+            (Tag::new(0, 2, 0).0, 0)
+        };
+        with_kernel(kernel, || {
+            let r = domain().map(&Dataspace::at(Sel(0x9000)), 0, (MAX_RUNS + 1) * 0x1000);
+            assert_eq!(r.map(drop), Err(Error::NOMEM));
+        });
+        assert_eq!(*mapped.borrow(), 0);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A driver allocates while it starts and while clients come and go, never for a request. The
 //! counters are there to prove that.
 
+use alloc::vec::Vec;
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -133,6 +134,15 @@ pub fn stats() -> HeapStats {
     }
 }
 
+/// Whether there is memory for `bytes` more bytes in one piece. The heap grows for the answer and
+/// keeps what it got, so nobody else can take it.
+///
+/// An allocation that fails ends the program. So a server asks this before it allocates for a
+/// client, with something to spare for itself.
+pub fn has_room(bytes: usize) -> bool {
+    Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+}
+
 /// The global allocator that [`entry!`](crate::entry) installs; all values are the same heap.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GlobalHeap;
@@ -194,6 +204,13 @@ mod tests {
 
     fn layout(size: usize, align: usize) -> Layout {
         Layout::from_size_align(size, align).unwrap()
+    }
+
+    #[test]
+    fn room_is_asked_for_without_taking_it() {
+        assert!(has_room(1 << 20));
+        assert!(!has_room(usize::MAX));
+        assert!(!has_room(isize::MAX as usize));
     }
 
     #[test]

@@ -7,8 +7,16 @@ use core::cell::Cell;
 use super::message::Range;
 use crate::abi::PAGE_SIZE;
 use crate::cap::{Cap, CapRef, Object, Task};
-use crate::mem::{AttachOptions, Dataspace, DmaDomain, DmaMapping, DmaRun, Region, SharedMem};
+use crate::mem::{
+    AttachOptions, Dataspace, DmaDomain, DmaMapping, DmaRun, Region, SharedMem, heap,
+};
 use crate::{Error, Result};
+
+/// Bytes that registration needs at most for a piece of a dataspace: a run in the list that is made,
+/// in the one that is kept, and in copies of both while they grow.
+const ROOM_FOR_PIECE: usize = 6 * size_of::<DmaRun>();
+/// Bytes that are left for everything else when memory runs out.
+const ROOM_TO_SPARE: usize = 64 * 1024;
 
 /// Which dataspaces clients may register.
 ///
@@ -96,6 +104,10 @@ pub(super) fn map(
     }
     if !info.writable {
         return Err(Error::ACCESS);
+    }
+    // Whoever has a dataspace in small pieces can register it many times.
+    if !heap::has_room(dma.pieces() * ROOM_FOR_PIECE + ROOM_TO_SPARE) {
+        return Err(Error::NOMEM);
     }
     let runs = runs_from(&dma, before as u64, whole as u64);
     let options = AttachOptions { offset: range.offset, ..AttachOptions::memory(size) };

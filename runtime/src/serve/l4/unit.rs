@@ -12,10 +12,13 @@ use crate::abi::Word;
 use crate::bus::Interrupt;
 use crate::cap::{Cap, CapRef, Factory, Gate, Thread};
 use crate::ipc::Msg;
-use crate::mem::{Dataspace, DmaDomain};
+use crate::mem::{Dataspace, DmaDomain, heap};
 use crate::serve::block::{self, Backend, ClientId, ClientOptions, Rest, Server, Window};
 use crate::serve::stats::Statistics;
 use crate::{Error, Result};
+
+/// Bytes that must be there for a new client. The largest needs two thirds of it.
+const ROOM: usize = 96 * 1024;
 
 /// A driver of a disk, with interrupts.
 pub trait Disk: Backend {
@@ -140,7 +143,7 @@ impl<D: Disk> Unit<D> {
         // Others do not see through this client that they share a disk which cannot be written.
         let read_only = terms.access.read_only || info.read_only;
         let access = Access { read_only, ..terms.access };
-        if self.sessions().count() >= CLIENTS_MAX {
+        if self.sessions().count() >= CLIENTS_MAX || !heap::has_room(ROOM) {
             return Err(Error::NOMEM);
         }
         let parts = Parts::new(factory)?;
