@@ -362,7 +362,7 @@ impl<D: Disk> BlockServer<D> {
             .inspect_err(|e| log::warn!("a request for a device is refused: {e}"))?;
         let Some(unit) = self.find(&request.device) else {
             let known = self.known_names();
-            log::warn!("there is no disk \"{}\"; there are: {known}", request.device);
+            log::warn!("there is no disk {:?}; there are: {known}", request.device);
             return Err(Error::NODEV);
         };
         let access = Access { read_only: request.read_only, shared: request.shared };

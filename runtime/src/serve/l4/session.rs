@@ -46,6 +46,8 @@ pub(super) struct Session {
     waited: bool,
     /// A failure of the client has been logged.
     pub failure_told: bool,
+    /// How many failures there were.
+    pub failures: u32,
     /// The client has gone; the device may still work on its requests.
     pub leaving: bool,
 }
@@ -86,6 +88,7 @@ impl Parts {
             notify: None,
             waited: false,
             failure_told: false,
+            failures: 0,
             leaving: false,
         }
     }

@@ -17,8 +17,11 @@ use crate::serve::block::{self, Backend, ClientId, ClientOptions, Rest, Server, 
 use crate::serve::stats::Statistics;
 use crate::{Error, Result};
 
-/// Bytes that must be there for a new client. The largest needs two thirds of it.
-const ROOM: usize = 96 * 1024;
+/// Bytes that must be there for a new client. One with all limits at their largest needs 75 KiB.
+const ROOM: usize = 128 * 1024;
+
+/// How many failures of a client are warned of: it can fail and reset as often as it likes.
+const WARNINGS: u32 = 8;
 
 /// A driver of a disk, with interrupts.
 pub trait Disk: Backend {
@@ -344,7 +347,14 @@ impl<D: Disk> Unit<D> {
         for session in self.sessions.iter_mut().flatten() {
             let failure = self.server.failure(session.id);
             if let Some(why) = failure.filter(|_| !session.failure_told) {
-                log::warn!("a client of {} has to reset: {why}", self.resources.names.join(", "));
+                session.failures = session.failures.saturating_add(1);
+                let warn = session.failures <= WARNINGS;
+                let level = if warn { log::Level::Warn } else { log::Level::Debug };
+                log::log!(
+                    level,
+                    "a client of {} has to reset: {why}",
+                    self.resources.names.join(", ")
+                );
             }
             session.failure_told = failure.is_some();
         }
