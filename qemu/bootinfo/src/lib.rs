@@ -23,7 +23,7 @@ pub mod kdbg;
 pub const MAGIC: [u8; 8] = *b"STANDIN\0";
 
 /// Version of the payload; stand-in and builder must agree exactly.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Bytes in front of the payload.
 const HEADER: usize = 16;
@@ -40,6 +40,9 @@ pub struct Boot<'a> {
     pub gates: Vec<String>,
     /// How DMA spaces behave.
     pub dma: Dma,
+    /// Interrupts that are bound at the controller of a bus are unmasked there and not by the IRQ
+    /// object, as a controller asks for that does not leave the masking to the kernel.
+    pub unmask_at_icu: bool,
     /// Programs in start order. A task is started when all capabilities of the ones before it and
     /// its own are there.
     pub tasks: Vec<Task>,
@@ -275,6 +278,7 @@ mod tests {
             buses: vec![Bus { name: "vbus".into(), filters: vec![Filter::PresentMmio] }],
             gates: vec!["svr".into()],
             dma: Dma { max_piece: 8192 },
+            unmask_at_icu: true,
             tasks: vec![Task {
                 name: "hello".into(),
                 module: "hello".into(),

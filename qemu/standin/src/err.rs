@@ -12,6 +12,8 @@ pub const ENOENT: Errno = Errno(-2);
 pub const ENOMEM: Errno = Errno(-12);
 /// Access denied.
 pub const EACCESS: Errno = Errno(-13);
+/// In use by somebody else.
+pub const EBUSY: Errno = Errno(-16);
 /// No such device.
 pub const ENODEV: Errno = Errno(-19);
 /// Already there.

@@ -12,7 +12,7 @@ use crate::boot::{Loader, Program};
 use crate::cap::{Cap, MAX_INDEX};
 use crate::machine::Machine;
 use crate::mem::PhysMem;
-use crate::object::{Kind, ObjId, Object, Objects};
+use crate::object::{Kind, ObjId, Object, Objects, Pin};
 use crate::sched::{Deadlines, QUANTUM, ReadyQueue};
 use crate::thread::{Sender, State, Target, Thread};
 use crate::vbus::hardware::Hardware;
@@ -49,8 +49,10 @@ pub struct Kernel {
     pub current: Option<ObjId>,
     /// When the turn of the current thread ends.
     pub slice_end: u64,
-    /// Which object serves a hardware interrupt, and whether that is level triggered.
-    pub pins: BTreeMap<u32, (Option<ObjId>, bool)>,
+    /// Hardware interrupts that somebody was interested in.
+    pub pins: BTreeMap<u32, Pin>,
+    /// Interrupts of buses are unmasked at their controllers.
+    pub unmask_at_icu: bool,
     /// The hardware for buses.
     pub hardware: Hardware,
     /// Longest piece of a DMA mapping; 0: no limit.
@@ -80,6 +82,7 @@ impl Kernel {
             current: None,
             slice_end: 0,
             pins: BTreeMap::new(),
+            unmask_at_icu: false,
             hardware,
             max_piece: 0,
             kip: 0,
@@ -235,12 +238,10 @@ impl Kernel {
     }
 
     fn release_pin(&mut self, pin: Option<u32>, object: ObjId) {
-        let Some(pin) = pin else { return };
-        if let Some(entry) = self.pins.get_mut(&pin)
-            && entry.0 == Some(object)
+        if let Some(pin) = pin
+            && self.pins.get(&pin).is_some_and(|p| p.object == Some(object))
         {
-            entry.0 = None;
-            self.machine.irq_enable(pin, false);
+            self.unbind_pin(pin);
         }
     }
 

@@ -39,6 +39,19 @@ pub struct Irq {
     pub pin: Option<u32>,
 }
 
+/// A hardware interrupt.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pin {
+    /// The IRQ or semaphore that is triggered.
+    pub object: Option<ObjId>,
+    /// Level triggered: masked at each interrupt until it is served.
+    pub level: bool,
+    /// The bus at whose controller it was bound.
+    pub bus: Option<ObjId>,
+    /// Only that controller unmasks it.
+    pub at_icu: bool,
+}
+
 /// A counting semaphore.
 #[derive(Default)]
 pub struct Semaphore {

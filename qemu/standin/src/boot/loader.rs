@@ -193,7 +193,7 @@ impl Kernel {
             Grant::Irq { pin, level } => {
                 let irq = self.objects.insert(Kind::Irq(Irq::default()), None);
                 self.pin_mode(*pin, *level);
-                self.bind_pin(*pin, irq).map_err(|e| format!("interrupt {pin}: {}", e.0))?;
+                self.bind_pin(*pin, irq, None).map_err(|e| format!("interrupt {pin}: {}", e.0))?;
                 Cap::full(irq)
             }
             Grant::DmaSpace => {

@@ -70,6 +70,7 @@ impl Kernel {
     /// What is wrong with the archive.
     pub fn prepare(&mut self, boot: &Boot<'_>) -> Result<(), String> {
         self.max_piece = boot.dma.max_piece;
+        self.unmask_at_icu = boot.unmask_at_icu;
         for m in &boot.modules {
             let short = || format!("no memory for the module {}", m.name);
             let mut ds =

@@ -13,7 +13,7 @@ use l4re_runtime::abi::object::{gate, irq, task as task_op};
 use l4re_runtime::abi::tag::Tag;
 use l4re_runtime::abi::timeout::{Timeout, Timeouts};
 use l4re_runtime::abi::utcb::error;
-use l4re_runtime::abi::{proto, utcb};
+use l4re_runtime::abi::{icu, proto, utcb};
 
 use crate::cap::Cap;
 use crate::kernel::Kernel;
@@ -281,7 +281,7 @@ fn triggers_merge_and_unmask_goes_to_the_pin() {
     w.buffers(t, &[buffer::cap(Sel::from_index(0x60))]);
     w.call(t, FACTORY, proto::FACTORY, &[kind::IRQ as usize]);
     let id = w.k.objects.task(task).unwrap().caps.get(0x60).unwrap().object;
-    w.k.bind_pin(79, id).unwrap();
+    w.k.bind_pin(79, id, None).unwrap();
     w.k.pin_mode(79, true);
     let item = SendItem::cap(Sel::from_index(0x20), rights::RWS, 0);
     w.words(t, &[gate::BIND_THREAD, 0x700, item.control, item.fpage.0]);
@@ -300,6 +300,60 @@ fn triggers_merge_and_unmask_goes_to_the_pin() {
     assert!(w.ready(t));
     w.invoke(t, Tag(0), SELF | op::WAIT, recv(0));
     assert_eq!(w.error(t), Some(error::RECV_TIMEOUT), "two triggers are one");
+}
+
+/// A program with a bus of one virtio-mmio slot, its controller in slot 0x70 and two IRQs.
+fn bus_world(unmask_at_icu: bool) -> (World, ObjId, [ObjId; 2]) {
+    let mut w = World::new();
+    w.k.unmask_at_icu = unmask_at_icu;
+    let (task, t) = w.program("driver");
+    let filters = [l4re_standin_bootinfo::Filter::Mmio(31)];
+    let bus = crate::vbus::Vbus::build(&filters, &crate::vbus::hardware::tests::sample());
+    let bus = w.k.kept(Kind::Vbus(bus));
+    let icu = w.k.kept(Kind::VbusIcu(bus));
+    w.k.put_cap(task, 0x70, Cap::with(icu, rights::RWS));
+    let irqs = [0x60, 0x61].map(|slot| {
+        let irq = w.k.kept(Kind::Irq(crate::object::Irq::default()));
+        w.k.put_cap(task, slot, Cap::full(irq));
+        irq
+    });
+    (w, t, irqs)
+}
+
+fn bind(w: &mut World, t: ObjId, pin: usize, slot: usize) -> isize {
+    let item = SendItem::cap(Sel::from_index(slot), rights::RWS, 0);
+    w.words(t, &[icu::BIND, pin, item.control, item.fpage.0]);
+    let tag = Tag::new(proto::IRQ, 2, 1);
+    w.invoke(t, tag, sel(0x70) | op::CALL, Timeouts::NEVER).label()
+}
+
+fn unmask(w: &mut World, t: ObjId, slot: usize, words: &[usize]) -> bool {
+    w.words(t, words);
+    w.invoke(t, Tag::new(proto::IRQ, words.len(), 0), sel(slot) | op::SEND, Timeouts::NEVER);
+    w.seen.borrow_mut().enabled.insert(79, false) == Some(true)
+}
+
+#[test]
+fn an_interrupt_of_a_bus_is_unmasked_only_where_bind_said() {
+    for at_icu in [false, true] {
+        let (mut w, t, _) = bus_world(at_icu);
+        assert_eq!(bind(&mut w, t, 79, 0x60), isize::from(at_icu));
+        assert_eq!(unmask(&mut w, t, 0x70, &[icu::UNMASK, 79]), at_icu);
+        assert_eq!(unmask(&mut w, t, 0x60, &[irq::EOI]), !at_icu);
+    }
+}
+
+#[test]
+fn a_line_is_bound_once_and_free_again_when_its_irq_is_gone() {
+    let (mut w, t, irqs) = bus_world(false);
+    assert_eq!(bind(&mut w, t, 78, 0x60), -2, "not on the bus");
+    assert_eq!(bind(&mut w, t, 79, 0x60), 0);
+    assert_eq!(bind(&mut w, t, 79, 0x61), -1);
+    w.k.destroy(irqs[0]);
+    assert_eq!(bind(&mut w, t, 79, 0x61), 0);
+    let other = w.k.kept(Kind::Vbus(crate::vbus::Vbus::default()));
+    w.k.pins.get_mut(&79).unwrap().bus = Some(other);
+    assert_eq!(bind(&mut w, t, 79, 0x61), -16, "another bus has it");
 }
 
 #[test]

@@ -264,7 +264,9 @@ impl Kernel {
                     Some(Kind::Semaphore(s)) => s.pin,
                     _ => None,
                 };
-                if let Some(pin) = pin {
+                if let Some(pin) = pin
+                    && self.pins.get(&pin).is_some_and(|p| !p.at_icu)
+                {
                     self.machine.irq_enable(pin, true);
                 }
             }
