@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{AttachOptions, Backing, Dataspace, DmaAllocator, DmaBuffer, Region, SharedMem};
 use crate::abi::cap::rights;
@@ -187,6 +188,15 @@ struct Allocation {
     _region: Region,
 }
 
+/// Bytes that all domains of the program have given out and not got back.
+static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of memory that drivers of this program have from its DMA domains now, in whole pages.
+/// Dataspaces that were only mapped for a device do not count.
+pub fn dma_bytes() -> usize {
+    ALLOCATED.load(Ordering::Relaxed)
+}
+
 impl DmaAllocator for DmaDomain {
     fn alloc(&self, bytes: usize) -> Result<DmaBuffer> {
         let size = page_up(bytes).filter(|s| *s > 0).ok_or(Error::INVAL)?;
@@ -197,13 +207,15 @@ impl DmaAllocator for DmaDomain {
         let region = Region::attach(memory, &options.eager())?;
         let mem = region.mem().ok_or(Error::ACCESS)?;
         mem.zero();
+        ALLOCATED.fetch_add(mem.len(), Ordering::Relaxed);
         let parts = Box::new(Allocation { _mapping: mapping, _region: region });
         Ok(DmaBuffer::from_parts(mem, run.addr, free, Box::into_raw(parts) as usize))
     }
 }
 
 /// Frees an allocation when its [`DmaBuffer`] is dropped.
-fn free(_mem: SharedMem, _addr: u64, parts: usize) {
+fn free(mem: SharedMem, _addr: u64, parts: usize) {
+    ALLOCATED.fetch_sub(mem.len(), Ordering::Relaxed);
     // SAFETY: `alloc` made the number from a box, and a `DmaBuffer` calls this once.
     drop(unsafe { Box::from_raw(parts as *mut Allocation) });
 }

@@ -10,7 +10,7 @@ mod shared;
 pub mod stack;
 
 pub use dataspace::{Backing, Dataspace, DataspaceInfo};
-pub use dma::{DmaDomain, DmaMapping, DmaRun, DmaSpace};
+pub use dma::{DmaDomain, DmaMapping, DmaRun, DmaSpace, dma_bytes};
 pub use region::{Area, AttachOptions, Region};
 pub(crate) use rm::fault_handler;
 pub use rm::{Found, Rm};

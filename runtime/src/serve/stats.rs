@@ -127,6 +127,10 @@ statistics! {
     in_flight,
     /// Rounds of the event loop that found nothing to do.
     idle_rounds,
+    /// Bytes of memory that the heap occupies.
+    heap_bytes,
+    /// Bytes of memory that drivers of devices have for themselves: rings, headers, status bytes.
+    dma_bytes,
 }
 
 /// Counters and the histogram of batch sizes.

@@ -16,7 +16,7 @@ use crate::cap::{Cap, CapRef, Factory, Gate, Irq, Object, Thread, slots_in_use};
 use crate::env::{Env, StartError};
 use crate::ipc::server::{Endpoint, Event, answer};
 use crate::ipc::sleep;
-use crate::mem::{AttachOptions, Backing, Dataspace, Region, heap};
+use crate::mem::{AttachOptions, Backing, Dataspace, Region, dma_bytes, heap};
 use crate::serve::block::{ClientId, Rest};
 use crate::serve::factory::BlockRequest;
 use crate::serve::options::{Param, StaticClient};
@@ -418,6 +418,8 @@ impl<D: Disk> BlockServer<D> {
         let heap = heap::stats();
         stats.totals.allocations = heap.allocations.saturating_sub(self.allocations) as u64;
         stats.totals.heap_blocks = heap.live_blocks as u64;
+        stats.totals.heap_bytes = heap.size as u64;
+        stats.totals.dma_bytes = dma_bytes() as u64;
         stats.totals.cap_slots = slots_in_use() as u64;
         stats
     }
