@@ -2,18 +2,28 @@
 //!
 //! ```text
 //! blk-bench [--requests <n>] [--first <sector> --sectors <n>] [--write]
+//! blk-bench direct [--requests <n>] [--first <sector> --sectors <n>] [--write]
 //! blk-bench torture [--requests <n>] [--first <sector> --sectors <n>] [--seed <n>]
 //! ```
 //!
-//! The first form prints one line `cell …` for each size, depth and direction. It writes only with
-//! `--write`. The second sends batches of random requests and checks every byte; it writes to the
-//! whole region. The disk is the capability `disk`; the server's counters come from `stats`.
+//! The first two print one line `cell …` for each driver, size, depth and direction. They write
+//! only with `--write`. Without a word the disk is the capability `disk`, a device of our server,
+//! whose counters come from `stats`; with `direct` it is the first disk on the bus `vbus`, and no
+//! server has a part in it. Both compare our driver with the blocking one of the `virtio-drivers`
+//! crate, over the same path.
+//!
+//! The third sends batches of random requests to `disk` and checks every byte; it writes to the
+//! whole region.
 #![cfg_attr(target_os = "none", no_std)]
 #![cfg_attr(not(test), no_main)]
 
 extern crate alloc;
 
+mod blocking;
+mod direct;
 mod matrix;
+mod queued;
+mod served;
 mod torture;
 
 use alloc::format;
@@ -44,7 +54,8 @@ fn main(env: &'static Env) -> ExitCode {
 fn run(env: &'static Env) -> Result<String, String> {
     let options = Options::parse(env.args().options(), OPTIONS)?;
     match options.word() {
-        None => matrix::run(env, &options),
+        None => served::run(env, &options),
+        Some("direct") => direct::run(env, &options),
         Some("torture") => torture::run(env, &options),
         Some(other) => Err(format!("`{other}` is nothing that this program does")),
     }
@@ -58,8 +69,9 @@ struct Region {
 }
 
 impl Region {
-    fn parse(options: &Options, disk: &Disk) -> Result<Region, String> {
-        let capacity = disk.info().capacity;
+    /// The region that the command line names of a disk of `capacity` sectors; all of it if it
+    /// names none.
+    fn parse(options: &Options, capacity: u64) -> Result<Region, String> {
         let first = options.number("--first", 0)?;
         let rest = capacity.saturating_sub(first);
         let sectors = options.number("--sectors", rest)?;
@@ -70,9 +82,13 @@ impl Region {
     }
 }
 
-fn open(env: &Env, data: usize) -> Result<Disk, String> {
+fn connect(env: &Env) -> Result<Device, String> {
     let gate = env.cap::<DeviceGate>("disk").map_err(|e| e.to_string())?;
-    let device = Device::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
-        .map_err(|e| format!("cannot connect: {e}"))?;
-    Disk::open(device, DiskOptions::new(data)).map_err(|e| format!("cannot use the device: {e}"))
+    Device::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
+        .map_err(|e| format!("cannot connect: {e}"))
+}
+
+fn open(env: &Env, data: usize) -> Result<Disk, String> {
+    Disk::open(connect(env)?, DiskOptions::new(data))
+        .map_err(|e| format!("cannot use the device: {e}"))
 }

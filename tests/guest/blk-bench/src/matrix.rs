@@ -3,60 +3,169 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use l4re_runtime::client::{Disk, StatisticsPage};
-use l4re_runtime::env::{self, Env};
-use l4re_runtime::mem::Dataspace;
+use l4re_runtime::client::StatisticsPage;
+use l4re_runtime::env;
+use l4re_runtime::mem::heap;
 use l4re_runtime::println;
 use l4re_runtime::serve::stats::Totals;
 use l4re_runtime::virtio::spec::block::{Op, SECTOR_SIZE};
 use l4re_test_support::options::Options;
-use l4re_test_support::transfer::Plan;
 
-use crate::{Region, open};
+use crate::Region;
 
 const SIZES: [u32; 3] = [512, 4096, 64 * 1024];
 const DEPTHS: [usize; 3] = [1, 8, 32];
-/// Requests of a cell, unless the region is too small for as many.
+/// Bytes of the largest request.
+pub const LARGEST: usize = SIZES[SIZES.len() - 1] as usize;
+/// Bytes of data that are in flight at most.
+pub const MOST_DATA: usize = LARGEST * DEPTHS[DEPTHS.len() - 1];
+/// Requests of a cell.
 const REQUESTS: u64 = 1024;
+
+/// Requests of the same kind. They go through the region from its start, again and again.
+#[derive(Clone, Copy)]
+pub struct Job {
+    /// [`Op::Read`] or [`Op::Write`].
+    pub op: Op,
+    /// Bytes of a request.
+    pub size: u32,
+    /// Requests in flight.
+    pub depth: usize,
+    /// Requests in all.
+    pub requests: u64,
+    region: Region,
+}
+
+impl Job {
+    /// First sector of request `n`.
+    pub fn sector(&self, n: u64) -> u64 {
+        let per_request = u64::from(self.size) / SECTOR_SIZE;
+        let places = (self.region.sectors / per_request).max(1);
+        self.region.first + n % places * per_request
+    }
+}
+
+/// What a driver says of itself.
+#[derive(Clone, Copy)]
+pub struct Events {
+    /// Notifications of the device.
+    pub kicks: u64,
+    /// Interrupts that it waited for and got.
+    pub interrupts: u64,
+}
+
+/// A driver with its device.
+pub trait Path {
+    /// The word behind `via=`.
+    const NAME: &'static str;
+
+    /// Most requests in flight.
+    fn depth(&self) -> usize;
+
+    /// Kicks and interrupts so far, if they are counted.
+    fn events(&self) -> Option<Events>;
+
+    /// Does the requests.
+    ///
+    /// # Errors
+    ///
+    /// A text about the first request that fails.
+    fn perform(&mut self, job: &Job) -> Result<(), String>;
+}
+
+/// What is done, and who counts.
+pub struct Matrix<'a> {
+    requests: u64,
+    region: Region,
+    ops: &'static [Op],
+    stats: Option<&'a StatisticsPage>,
+}
+
+impl<'a> Matrix<'a> {
+    /// As the command line says, on a disk of `capacity` sectors. `stats` are the counters of the
+    /// server, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// A text about the option that is wrong.
+    pub fn new(
+        options: &Options,
+        capacity: u64,
+        stats: Option<&'a StatisticsPage>,
+    ) -> Result<Matrix<'a>, String> {
+        let region = Region::parse(options, capacity)?;
+        if region.sectors * SECTOR_SIZE < LARGEST as u64 {
+            return Err(format!("the region is smaller than {LARGEST} bytes"));
+        }
+        let requests = options.number("--requests", REQUESTS)?;
+        let ops = if options.has("--write") { &[Op::Read, Op::Write][..] } else { &[Op::Read] };
+        Ok(Matrix { requests, region, ops, stats })
+    }
+
+    /// Does all cells that `path` can do, and returns how many.
+    ///
+    /// # Errors
+    ///
+    /// A text that names the cell.
+    pub fn run<P: Path>(&self, path: &mut P) -> Result<usize, String> {
+        let (mut cells, most) = (0, path.depth());
+        for &op in self.ops {
+            for size in SIZES {
+                for depth in DEPTHS.into_iter().filter(|d| *d <= most) {
+                    self.cell(path, op, size, depth)?;
+                    cells += 1;
+                }
+            }
+        }
+        Ok(cells)
+    }
+
+    fn cell<P: Path>(&self, path: &mut P, op: Op, size: u32, depth: usize) -> Result<(), String> {
+        let name = format!("via={} op={op:?} size={size} depth={depth}", P::NAME);
+        let job = Job { op, size, depth, requests: self.requests, region: self.region };
+        let begin = self.read(path)?;
+        path.perform(&job).map_err(|e| format!("{name}: {e}"))?;
+        let end = self.read(path)?;
+        println!("cell {name} requests={} {}", self.requests, begin.line(&end));
+        Ok(())
+    }
+
+    fn read(&self, path: &impl Path) -> Result<Reading, String> {
+        let server = self.stats.map(StatisticsPage::read).transpose().map_err(|e| e.to_string())?;
+        Ok(Reading {
+            events: path.events(),
+            server: server.map(|s| s.totals),
+            allocations: heap::stats().allocations,
+            time: env::now(),
+        })
+    }
+}
 
 /// What is counted, at one moment.
 struct Reading {
-    time: u64,
-    requests: u64,
-    kicks: u64,
-    interrupts: u64,
+    events: Option<Events>,
     server: Option<Totals>,
+    allocations: usize,
+    time: u64,
 }
 
 impl Reading {
-    fn take(disk: &Disk, stats: Option<&StatisticsPage>) -> Result<Reading, String> {
-        let counters = disk.counters();
-        let server = stats.map(StatisticsPage::read).transpose().map_err(|e| e.to_string())?;
-        Ok(Reading {
-            time: env::now(),
-            requests: counters.used,
-            kicks: counters.kicks,
-            interrupts: disk.interrupts(),
-            server: server.map(|s| s.totals),
-        })
-    }
-
-    /// The line of a cell that began with this reading.
+    /// What was counted between this reading and a later one.
     fn line(&self, end: &Reading) -> String {
-        let requests = end.requests - self.requests;
-        let (kicks, interrupts) = (end.kicks - self.kicks, end.interrupts - self.interrupts);
-        let us = end.time - self.time;
-        let mut line = format!(
-            "requests={requests} us={us} ns_per_request={} kicks={kicks} interrupts={interrupts} \
-             notifications_per_1000={}",
-            us * 1000 / requests.max(1),
-            (kicks + interrupts) * 1000 / requests.max(1)
-        );
+        let allocations = end.allocations - self.allocations;
+        let mut line = format!("us={} allocations={allocations}", end.time - self.time);
+        if let (Some(a), Some(b)) = (&self.events, &end.events) {
+            line +=
+                &format!(" kicks={} interrupts={}", b.kicks - a.kicks, b.interrupts - a.interrupts);
+        }
         if let (Some(a), Some(b)) = (&self.server, &end.server) {
             line += &format!(
-                " device_kicks={} device_interrupts={} copied={} maps={} allocations={}",
+                " server_requests={} device_kicks={} device_interrupts={} client_interrupts={} \
+                 copied={} maps={} server_allocations={}",
+                b.requests - a.requests,
                 b.device_kicks - a.device_kicks,
                 b.device_interrupts - a.device_interrupts,
+                b.client_interrupts - a.client_interrupts,
                 b.bytes_copied - a.bytes_copied,
                 b.dma_maps - a.dma_maps,
                 b.allocations - a.allocations
@@ -66,44 +175,15 @@ impl Reading {
     }
 }
 
-/// Runs all cells.
-pub fn run(env: &Env, options: &Options) -> Result<String, String> {
-    let stats = env.cap::<Dataspace>("stats").ok().map(StatisticsPage::attach).transpose();
-    let stats = stats.map_err(|e| format!("statistics: {e}"))?;
-    let most = SIZES[SIZES.len() - 1] as usize * DEPTHS[DEPTHS.len() - 1];
-    let mut disk = open(env, most)?;
-    let region = Region::parse(options, &disk)?;
-    let requests = options.number("--requests", REQUESTS)?;
-    let ops: &[Op] = if options.has("--write") { &[Op::Read, Op::Write] } else { &[Op::Read] };
-    let mut cells = 0;
-    for op in ops {
-        for size in SIZES {
-            for depth in DEPTHS {
-                cell(&mut disk, stats.as_ref(), region, (*op, size, depth), requests)?;
-                cells += 1;
-            }
-        }
-    }
-    Ok(format!("{cells} cells"))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn cell(
-    disk: &mut Disk,
-    stats: Option<&StatisticsPage>,
-    region: Region,
-    (op, size, depth): (Op, u32, usize),
-    requests: u64,
-) -> Result<(), String> {
-    let per_request = u64::from(size) / SECTOR_SIZE;
-    let sectors = (requests * per_request).min(region.sectors / per_request * per_request);
-    if !size.is_multiple_of(disk.info().block_size) || sectors == 0 {
-        println!("cell via=l4virtio op={op:?} size={size} depth={depth} skipped");
-        return Ok(());
+    #[test]
+    fn requests_stay_inside_of_the_region() {
+        let region = Region { first: 100, sectors: 257 };
+        let job = Job { op: Op::Read, size: 65536, depth: 1, requests: 9, region };
+        let sectors: Vec<u64> = (0..4).map(|n| job.sector(n)).collect();
+        assert_eq!(sectors, [100, 228, 100, 228]);
     }
-    let plan = Plan { op, first: region.first, sectors, chunk: size, depth };
-    let begin = Reading::take(disk, stats)?;
-    plan.run(disk, |_, _| Ok::<(), &str>(())).map_err(|e| e.to_string())?;
-    let end = Reading::take(disk, stats)?;
-    println!("cell via=l4virtio op={op:?} size={size} depth={depth} {}", begin.line(&end));
-    Ok(())
 }

@@ -69,7 +69,7 @@ struct Torture {
 /// Runs the load.
 pub fn run(env: &Env, options: &Options) -> Result<String, String> {
     let disk = open(env, (BATCH * RUN) as usize * BLOCK)?;
-    let region = Region::parse(options, &disk)?;
+    let region = Region::parse(options, disk.info().capacity)?;
     let blocks = (region.sectors / SECTORS).min(1 << 16);
     if blocks < RUN {
         return Err(format!("the region has less than {RUN} blocks of {BLOCK} bytes"));
