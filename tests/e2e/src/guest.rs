@@ -32,6 +32,7 @@ const SERVER: &str = "virtio-blk-drv";
 #[derive(Debug, Clone)]
 pub struct Guests {
     programs: BTreeMap<&'static str, PathBuf>,
+    package: PathBuf,
     standin: PathBuf,
 }
 
@@ -68,6 +69,11 @@ impl Guests {
         self.program(SERVER)
     }
 
+    /// The block server's package.
+    pub fn package(&self) -> PathBuf {
+        self.package.clone()
+    }
+
     /// The stand-in's image.
     pub fn standin(&self) -> PathBuf {
         self.standin.clone()
@@ -89,6 +95,7 @@ impl Progress for Steps {
 
 fn build_all() -> Result<Guests> {
     let mut programs = BTreeMap::new();
+    let mut package = PathBuf::new();
     for (program, folder) in PROGRAMS {
         let options = Options {
             folder: root().join(folder),
@@ -98,6 +105,7 @@ fn build_all() -> Result<Guests> {
         };
         let built =
             build(&options, &mut Steps { program }).context(format!("building {program}"))?;
+        package = built.package.unwrap_or(package);
         let elf = built.programs.into_iter().next();
         let elf = elf.ok_or_else(|| Error::new(format!("{program}: nothing was built")))?;
         programs.insert(program, elf.path);
@@ -106,7 +114,7 @@ fn build_all() -> Result<Guests> {
         eprint!("\r\x1b[K");
     }
     cargo(TARGET, &["l4re-standin".to_owned()], &[])?;
-    Ok(Guests { programs, standin: output(TARGET).join("l4re-standin") })
+    Ok(Guests { programs, package, standin: output(TARGET).join("l4re-standin") })
 }
 
 /// Builds the `init` of the Linux guest: a static program for arm64 Linux.

@@ -1,5 +1,6 @@
 //! The host's side of the end-to-end tests, of the demo and of the benchmark.
 
+pub mod bench;
 pub mod disk;
 mod error;
 pub mod guest;

@@ -227,6 +227,7 @@ impl System {
                 Some(name) => boot::Shutdown::Exit(name.clone()),
                 None => boot::Shutdown::All,
             },
+            ..boot::Boot::default()
         };
         boot.encode().context("the boot archive")
     }

@@ -1,10 +1,14 @@
 //! Everything that boots a machine, on the stand-in: one test a fact, named by it.
 
+use std::time::Duration;
+
 use l4re_e2e::disk::TestDisk;
+use l4re_e2e::guest::Guests;
 use l4re_e2e::run::{Platform, Record, Run};
 use l4re_e2e::scenario::{self, SERIAL};
 use l4re_e2e::system::{Cap, Program, System, Transport};
 use l4re_e2e::{Context, Result};
+use l4re_packager::run as packager;
 use l4re_qemu::Disk;
 
 const STANDIN: Platform = Platform::Standin("virt");
@@ -229,5 +233,31 @@ fn four_clients_read_one_disk_at_the_same_time() -> Result<()> {
     let record = run.on(&STANDIN)?.passed()?;
     let sum = format!("sha256={}", bench.disk.sha256()?);
     assert_eq!(record.lines.iter().filter(|l| l.contains(&sum)).count(), 4, "{}", record.outcome);
+    Ok(())
+}
+
+#[test]
+fn packager_runs_its_package_with_a_client() -> Result<()> {
+    let bench = disk(16)?;
+    let guests = Guests::build()?;
+    let options = packager::Options {
+        package: guests.package(),
+        machine: None,
+        disks: vec![bench.disk.path.clone()],
+        transport: packager::Transport::Mmio,
+        time_limit: Duration::from_secs(60),
+        clients: vec![packager::Client {
+            program: guests.program("blk-client"),
+            args: vec!["--depth".into(), "4".into()],
+        }],
+        create: Vec::new(),
+        standin: Some(guests.standin()),
+    };
+    let mut lines = Vec::new();
+    let outcome = packager::run(&options, &mut |line| lines.push(line.to_owned()));
+    let outcome = outcome.context("packager run")?;
+    assert!(outcome.passed(), "{outcome}");
+    let sum = format!("sha256={}", bench.disk.sha256()?);
+    assert!(lines.iter().any(|l| l.contains(&sum)), "{outcome}");
     Ok(())
 }
