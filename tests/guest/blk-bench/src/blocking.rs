@@ -47,7 +47,9 @@ impl<H: Hal, T: Transport, const SERVED: bool> Blocking<H, T, SERVED> {
 }
 
 impl<H: Hal, T: Transport, const SERVED: bool> Path for Blocking<H, T, SERVED> {
-    const NAME: &'static str = if SERVED { "blocking-l4virtio" } else { "blocking" };
+    fn name(&self) -> &'static str {
+        if SERVED { "blocking-l4virtio" } else { "blocking" }
+    }
 
     fn depth(&self) -> usize {
         1

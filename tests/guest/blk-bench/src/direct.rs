@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
+use l4re_runtime::abi::timeout::Timeout;
 use l4re_runtime::bus::{self, Device, Vbus};
 use l4re_runtime::env::Env;
 use l4re_runtime::mem::{DmaAllocator, DmaBuffer, DmaSegment};
@@ -20,19 +21,24 @@ use virtio_drivers::transport::{DeviceType, Transport};
 use crate::INTERRUPT;
 use crate::blocking::Blocking;
 use crate::matrix::{Events, Job, MOST_DATA, Matrix, Path};
-use crate::queued::{self, DEPTH_MAX, PATIENCE, Queue};
+use crate::queued::{self, DEPTH_MAX, Queue, Waiting};
 
 /// Where the memory of the crate's driver comes from.
 type BusHal = DomainHal<0>;
 
-/// Runs the blocking driver and then ours.
+/// Runs the blocking driver and then ours, which waits first as that one does, then as servers do.
 pub fn run(env: &'static Env, options: &Options) -> Result<String, String> {
     let baseline = blocking(env, options)?;
     let found = probe::disks(env).map_err(|e| e.to_string())?;
     let first = found.into_iter().next().ok_or("no disk")?;
     let mut own = Own::new(env, first)?;
-    let cells = Matrix::new(options, own.found.disk.info().capacity, None)?.run(&mut own)?;
-    Ok(format!("{} cells", baseline + cells))
+    let matrix = Matrix::new(options, own.found.disk.info().capacity, None)?;
+    let mut cells = baseline;
+    for waiting in [Waiting::Spin, Waiting::Sleep] {
+        own.waiting = waiting;
+        cells += matrix.run(&mut own)?;
+    }
+    Ok(format!("{cells} cells"))
 }
 
 /// Looks for the first disk, and runs the blocking driver on it.
@@ -75,6 +81,7 @@ struct Own {
     /// The interrupt for the queue.
     number: usize,
     interrupts: u64,
+    waiting: Waiting,
 }
 
 impl Own {
@@ -82,7 +89,7 @@ impl Own {
         let data = found.resources.dma.alloc(MOST_DATA).map_err(|e| format!("memory: {e}"))?;
         // With two of them the first one is for the configuration.
         let number = found.resources.interrupts.len().checked_sub(1).ok_or("no interrupt")?;
-        let own = Own { found, data, number, interrupts: 0 };
+        let own = Own { found, data, number, interrupts: 0, waiting: Waiting::Spin };
         let interrupt = own.found.resources.interrupts.get(number).ok_or("no interrupt")?;
         interrupt.bind_thread(&env.main_thread(), INTERRUPT).map_err(|e| e.to_string())?;
         Ok(own)
@@ -90,7 +97,12 @@ impl Own {
 }
 
 impl Path for Own {
-    const NAME: &'static str = "direct";
+    fn name(&self) -> &'static str {
+        match self.waiting {
+            Waiting::Sleep => "direct",
+            Waiting::Spin => "direct-spin",
+        }
+    }
 
     fn depth(&self) -> usize {
         self.found.disk.depth().min(DEPTH_MAX)
@@ -101,7 +113,7 @@ impl Path for Own {
     }
 
     fn perform(&mut self, job: &Job) -> Result<(), String> {
-        queued::perform(self, job)
+        queued::perform(self, job, self.waiting)
     }
 }
 
@@ -137,7 +149,7 @@ impl Queue for Own {
 
     fn wait(&mut self) -> Result<(), String> {
         let interrupt = self.found.resources.interrupts.get(self.number).ok_or("no interrupt")?;
-        interrupt.wait(PATIENCE).map_err(|e| e.to_string())?;
+        interrupt.wait(Timeout::NEVER).map_err(|e| e.to_string())?;
         self.interrupts += 1;
         self.found.disk.interrupt(self.number);
         interrupt.unmask().map_err(|e| e.to_string())

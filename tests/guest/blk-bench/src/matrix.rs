@@ -57,7 +57,7 @@ pub struct Events {
 /// A driver with its device.
 pub trait Path {
     /// The word behind `via=`.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
 
     /// Most requests in flight.
     fn depth(&self) -> usize;
@@ -121,7 +121,7 @@ impl<'a> Matrix<'a> {
     }
 
     fn cell<P: Path>(&self, path: &mut P, op: Op, size: u32, depth: usize) -> Result<(), String> {
-        let name = format!("via={} op={op:?} size={size} depth={depth}", P::NAME);
+        let name = format!("via={} op={op:?} size={size} depth={depth}", path.name());
         let job = Job { op, size, depth, requests: self.requests, region: self.region };
         let begin = self.read(path)?;
         path.perform(&job).map_err(|e| format!("{name}: {e}"))?;

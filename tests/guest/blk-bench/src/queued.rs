@@ -3,16 +3,23 @@
 use alloc::format;
 use alloc::string::String;
 
-use l4re_runtime::abi::timeout::Timeout;
 use l4re_runtime::virtio::block::SubmitError;
 use l4re_runtime::virtio::spec::block::{Op, Status};
 
 use crate::matrix::{Events, Job};
 
-/// How long to wait for an answer before the device counts as stuck.
-pub const PATIENCE: Timeout = Timeout::from_micros(20_000_000);
 /// Most requests in flight: the bits of a word.
 pub const DEPTH_MAX: usize = 64;
+
+/// How to wait for completions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Waiting {
+    /// As a driver server does: no interrupts while there is something to do, then one look again,
+    /// then sleep until an interrupt.
+    Sleep,
+    /// Look again and again, as blocking drivers do.
+    Spin,
+}
 
 /// What takes requests without blocking.
 pub trait Queue {
@@ -39,11 +46,12 @@ pub trait Queue {
     /// Asks for no interrupts, or for one at the next completion.
     fn quiet(&mut self, quiet: bool);
 
-    /// Waits for an interrupt.
+    /// Waits for an interrupt, without a limit: time is not what it seems when QEMU counts
+    /// instructions, and the host ends runs that are stuck.
     ///
     /// # Errors
     ///
-    /// A text if none comes.
+    /// A text if that is not possible.
     fn wait(&mut self) -> Result<(), String>;
 
     /// Kicks and interrupts so far.
@@ -52,13 +60,10 @@ pub trait Queue {
 
 /// Does the requests of `job`. Nothing is allocated.
 ///
-/// As a driver server does it: no interrupts while there is something to do, then one look again,
-/// then sleep.
-///
 /// # Errors
 ///
 /// A text about the first request that is refused or fails.
-pub fn perform(queue: &mut impl Queue, job: &Job) -> Result<(), String> {
+pub fn perform(queue: &mut impl Queue, job: &Job, waiting: Waiting) -> Result<(), String> {
     let mut window = Window::new(job.depth);
     let (mut sent, mut done) = (0, 0);
     queue.quiet(true);
@@ -76,7 +81,9 @@ pub fn perform(queue: &mut impl Queue, job: &Job) -> Result<(), String> {
         }
         queue.publish();
         let mut completed = collect(queue, &mut window)?;
-        if completed == 0 {
+        if completed == 0 && waiting == Waiting::Spin {
+            core::hint::spin_loop();
+        } else if completed == 0 {
             queue.quiet(false);
             completed = collect(queue, &mut window)?;
             if completed == 0 {

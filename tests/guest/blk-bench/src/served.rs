@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 
+use l4re_runtime::abi::timeout::Timeout;
 use l4re_runtime::client::{ClientMemory, Device, Disk, StatisticsPage};
 use l4re_runtime::env::Env;
 use l4re_runtime::mem::Dataspace;
@@ -17,7 +18,7 @@ use spin::Mutex;
 
 use crate::blocking::Blocking;
 use crate::matrix::{Events, Job, LARGEST, MOST_DATA, Matrix, Path};
-use crate::queued::{self, DEPTH_MAX, PATIENCE, Queue};
+use crate::queued::{self, DEPTH_MAX, Queue, Waiting};
 use crate::{connect, open};
 
 /// Where the memory of the crate's driver comes from.
@@ -61,7 +62,9 @@ fn blocking(env: &Env) -> Result<Blocking<ServedHal, L4Transport<Device>, true>,
 struct Own(Disk);
 
 impl Path for Own {
-    const NAME: &'static str = "l4virtio";
+    fn name(&self) -> &'static str {
+        "l4virtio"
+    }
 
     fn depth(&self) -> usize {
         DEPTH_MAX
@@ -72,7 +75,7 @@ impl Path for Own {
     }
 
     fn perform(&mut self, job: &Job) -> Result<(), String> {
-        queued::perform(self, job)
+        queued::perform(self, job, Waiting::Sleep)
     }
 }
 
@@ -102,7 +105,7 @@ impl Queue for Own {
     }
 
     fn wait(&mut self) -> Result<(), String> {
-        self.0.wait(PATIENCE).map_err(|e| e.to_string())
+        self.0.wait(Timeout::NEVER).map_err(|e| e.to_string())
     }
 
     fn events(&self) -> Events {
