@@ -8,7 +8,7 @@ OUT ?= $(CURDIR)/out
 E2E = $(CARGO) run -q -p l4re-e2e --bin
 GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
-         -p l4re-test-blk-bench -p l4re-test-c-part
+         -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
 .PHONY: help setup demo test test-host test-guest lint doc bench test-l4re package clean
 

@@ -140,16 +140,14 @@ pub fn faults(
         .cap("svr", create.clone())
         .cap("svr_ro", Cap::Client { gate: "blk".into(), create: false })
         .cap("kdbg", Cap::Kdbg);
-    let mut system = System::new(transport).program(server(&["-q"])?);
-    // A task that ends with requests in flight. On L4Re the dataspaces that a task has made end
-    // with it, pages that a server has mapped included: a server that looks at a queue in between
-    // faults. Memory that outlives its user (a dataspace from the start script, as uvmm's) does not.
-    if matches!(platform, Platform::Standin(_)) {
-        let dying = client("dying", "blk-faults")?.args(&["die", "--device", SERIAL]);
-        system = system.program(dying.cap("svr", create));
-        faults = faults.after("dying");
-    }
-    let system = system.program(faults).until("faults");
+    // A task that ends with requests in flight. On L4Re the dataspaces that it has made end with it.
+    let dying = client("dying", "blk-faults")?.args(&["die", "--device", SERIAL]);
+    faults = faults.after("dying");
+    let system = System::new(transport)
+        .program(server(&["-q"])?)
+        .program(dying.cap("svr", create))
+        .program(faults)
+        .until("faults");
     let run = Run::new(&system).disk(device(disk, transport)).seconds(300).show(show);
     run.on(platform)?.passed()
 }

@@ -206,6 +206,10 @@ impl<D: Disk> BlockServer<D> {
         self.allocations = heap::stats().allocations;
         let (mut reply, mut lingered) = (None, false);
         loop {
+            // A task's dataspaces can end with it, under our feet: the page of a queue is then gone.
+            // The kernel takes its gate away at the same time, so a look at the gates, right before
+            // memory of clients is touched, comes in time unless somebody above us runs in between.
+            self.units.iter_mut().for_each(Unit::sweep);
             let next = if lingered { self.look_again() } else { self.turn() };
             let timeout = match next {
                 Next::Look => Timeout::ZERO,
