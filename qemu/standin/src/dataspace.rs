@@ -1,6 +1,5 @@
 //! Memory objects.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::machine::Cache;
@@ -33,10 +32,13 @@ impl Dataspace {
         Dataspace { size, pages, writable: true, cache: Cache::Normal, dma_mappings: 0 }
     }
 
-    /// Anonymous memory; the size is rounded up to pages.
+    /// Anonymous memory; the size is rounded up to pages. `None` if it is too large to be noted.
     pub fn anonymous(size: usize) -> Option<Dataspace> {
         let size = size.checked_next_multiple_of(PAGE)?;
-        Some(Dataspace::new(size, Pages::Lazy(vec![None; size / PAGE])))
+        let mut pages = Vec::new();
+        pages.try_reserve_exact(size / PAGE).ok()?;
+        pages.resize(size / PAGE, None);
+        Some(Dataspace::new(size, Pages::Lazy(pages)))
     }
 
     /// Physically contiguous memory, aligned to `align` pages.

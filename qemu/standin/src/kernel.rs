@@ -17,6 +17,13 @@ use crate::sched::{Deadlines, QUANTUM, ReadyQueue};
 use crate::thread::{Sender, State, Target, Thread};
 use crate::vbus::hardware::Hardware;
 
+/// Free block in the kernel's own memory without which programs get nothing that they ask for.
+const RESERVE: usize = 1 << 20;
+/// The same for what follows from something that was granted: the capability to a new object, the
+/// page of an attached dataspace. Several times what one of these takes, so that none fails
+/// half-way.
+const SMALL_RESERVE: usize = 16 << 10;
+
 /// What user mode came back for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trap {
@@ -105,12 +112,23 @@ impl Kernel {
         self.tokens
     }
 
+    /// Whether there is kernel memory for one more small thing that a program asks for.
+    pub fn has_room(&self) -> bool {
+        self.machine.has_room(RESERVE)
+    }
+
+    /// Whether there is kernel memory for the consequence of something that was granted.
+    pub fn has_small_room(&self) -> bool {
+        self.machine.has_room(SMALL_RESERVE)
+    }
+
     // -- Objects and capabilities ------------------------------------------------------------
 
-    /// Makes an object and charges it. `None` if the account does not allow it.
+    /// Makes an object and charges it. `None` if the account does not allow it, or kernel memory
+    /// is used up.
     pub fn create(&mut self, kind: Kind, account: Option<ObjId>) -> Option<ObjId> {
         let cost = kind.cost();
-        if account.is_some_and(|a| !self.objects.charge(a, cost)) {
+        if !self.has_room() || account.is_some_and(|a| !self.objects.charge(a, cost)) {
             if let Kind::Dataspace(ds) = kind {
                 ds.release(&mut self.mem);
             }
@@ -143,10 +161,11 @@ impl Kernel {
         self.objects.task(task)?.caps.get(selector >> 12)
     }
 
-    /// Puts a capability into a slot; what was there goes. Fails for absurd slots and objects
-    /// that are gone.
+    /// Puts a capability into a slot; what was there goes. Fails for absurd slots, for objects
+    /// that are gone, and without kernel memory.
     pub fn put_cap(&mut self, task: ObjId, index: usize, cap: Cap) -> bool {
-        if index > MAX_INDEX || self.objects.get(cap.object).is_none() {
+        let room = self.has_small_room();
+        if index > MAX_INDEX || self.objects.get(cap.object).is_none() || !room {
             return false;
         }
         if !cap.weak {

@@ -32,6 +32,8 @@ pub trait Machine {
     fn page_table(&mut self) -> Box<dyn PageTable>;
     /// Microseconds since power-on: the clock of the kernel info page.
     fn now(&self) -> u64;
+    /// Whether the kernel's own memory has a free block of so many bytes.
+    fn has_room(&self, bytes: usize) -> bool;
     /// Console output.
     fn put(&mut self, bytes: &[u8]);
     /// Number of interrupt lines.

@@ -82,6 +82,9 @@ impl Kernel {
         if page.rights & access.right() == 0 {
             return Err("the dataspace does not allow it");
         }
+        if !self.has_small_room() {
+            return Err("kernel memory ran out");
+        }
         let t = self.objects.task_mut(task).ok_or("no task")?;
         t.space.map(va, page);
         Ok(())
@@ -124,8 +127,11 @@ impl Kernel {
         Some(Page { pa, rights, cache, ds: Some(cap.object), parent: None })
     }
 
-    /// Maps one page of a dataspace.
+    /// Maps one page of a dataspace, if there is memory for that.
     pub fn map_ds_page(&mut self, task: ObjId, va: usize, ds: ObjId, offset: usize, like: Page) {
+        if !self.has_room() {
+            return;
+        }
         let Kernel { objects, mem, .. } = self;
         let Some(pa) = objects.dataspace_mut(ds).and_then(|d| d.page(mem, offset)) else { return };
         if let Some(t) = objects.task_mut(task) {

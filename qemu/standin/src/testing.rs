@@ -14,6 +14,8 @@ pub(crate) struct Seen {
     pub console: Vec<u8>,
     pub now: u64,
     pub enabled: BTreeMap<u32, bool>,
+    /// The kernel's memory is used up.
+    pub full: bool,
 }
 
 /// A machine without hardware but PCI functions.
@@ -67,6 +69,10 @@ impl Machine for FakeMachine {
 
     fn now(&self) -> u64 {
         self.seen.borrow().now
+    }
+
+    fn has_room(&self, _: usize) -> bool {
+        !self.seen.borrow().full
     }
 
     fn put(&mut self, bytes: &[u8]) {

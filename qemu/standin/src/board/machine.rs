@@ -63,6 +63,10 @@ impl Machine for Virt {
         (u128::from(arch::counter()) * 1_000_000 / u128::from(self.frequency)) as u64
     }
 
+    fn has_room(&self, bytes: usize) -> bool {
+        super::has_block(bytes)
+    }
+
     fn put(&mut self, bytes: &[u8]) {
         Console.put(bytes);
     }

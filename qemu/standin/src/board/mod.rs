@@ -10,6 +10,7 @@ mod tree;
 
 use alloc::boxed::Box;
 use alloc::format;
+use core::alloc::Layout;
 use core::fmt::Write;
 use core::panic::PanicInfo;
 use core::ptr::NonNull;
@@ -32,6 +33,15 @@ const HEAP: usize = 32 << 20;
 
 #[global_allocator]
 static ALLOCATOR: LockedHeap<33> = LockedHeap::empty();
+
+/// Whether the heap has a free block of so many bytes.
+fn has_block(bytes: usize) -> bool {
+    let Ok(layout) = Layout::from_size_align(bytes, 1) else { return false };
+    let mut heap = ALLOCATOR.lock();
+    let block = heap.alloc(layout);
+    // SAFETY: it was allocated with this layout just now, and nobody knows of it.
+    block.map(|b| unsafe { heap.dealloc(b, layout) }).is_ok()
+}
 
 /// Called by the boot code with the physical address of the device tree, in the upper half, on
 /// the boot stack.
@@ -109,7 +119,8 @@ fn run(mut k: Kernel) -> ! {
         }
         run_thread(&mut k, id);
     }
-    k.say("all done, switching off");
+    let ms = k.machine.now() / 1000;
+    k.say(&format!("all done after {ms} ms, switching off"));
     power_off()
 }
 

@@ -63,6 +63,8 @@ pub struct Loader {
     building: Option<ObjId>,
     stage: Stage,
     tries: u32,
+    /// There are no more programs to start, and that was said.
+    complete: bool,
 }
 
 impl Kernel {
@@ -88,6 +90,7 @@ impl Kernel {
             building: None,
             stage: Stage::Next,
             tries: 0,
+            complete: false,
         });
         self.wake(thread, false);
         Ok(())
@@ -131,7 +134,13 @@ impl Kernel {
             Stage::Pause => return self.loader_ask(l),
             Stage::Next => {}
         }
-        let Some(p) = self.programs.get(l.program) else { return self.park(l) };
+        let Some(p) = self.programs.get(l.program) else {
+            if !core::mem::replace(&mut l.complete, true) {
+                let ms = self.machine.now() / 1000;
+                self.say(&format!("all programs started after {ms} ms"));
+            }
+            return self.park(l);
+        };
         let spec = p.spec.clone();
         if let Some(after) = &spec.after {
             let before = &self.programs[..l.program];
@@ -300,6 +309,9 @@ impl Kernel {
     fn new_program(&mut self, l: &Loader, limit: u64) -> Result<ObjId, String> {
         let p = self.programs.get(l.program).ok_or("no program")?;
         let (name, log) = (p.spec.name.clone(), p.log);
+        if !self.has_room() {
+            return Err("kernel memory ran out".into());
+        }
         let mut task = Task::new(&name, self.machine.page_table());
         task.program = Some(l.program);
         let account = self.kept(Kind::Factory(Quota { limit, ..Quota::default() }));
@@ -337,7 +349,7 @@ impl Kernel {
         let spec = p.spec.clone();
         let module = self.rom.get(&spec.module).copied();
         let module = module.ok_or_else(|| format!("no module {}", spec.module))?;
-        let data = self.module_bytes(module);
+        let data = self.module_bytes(module).ok_or("kernel memory ran out")?;
         let image = image::parse(&data).map_err(|e| format!("{}: {e}", spec.module))?;
         self.load_segments(task, &image, &data)?;
         let rom = l.shared.rom.ok_or("no modules")?;
@@ -381,12 +393,15 @@ impl Kernel {
         Ok(())
     }
 
-    fn module_bytes(&mut self, module: ObjId) -> Vec<u8> {
+    /// A copy of a module; `None` if it does not fit kernel memory.
+    fn module_bytes(&mut self, module: ObjId) -> Option<Vec<u8>> {
         let Kernel { objects, mem, .. } = self;
-        let Some(ds) = objects.dataspace_mut(module) else { return Vec::new() };
-        let mut data = alloc::vec![0; ds.size()];
+        let ds = objects.dataspace_mut(module)?;
+        let mut data = Vec::new();
+        data.try_reserve_exact(ds.size()).ok()?;
+        data.resize(ds.size(), 0);
         ds.read(mem, 0, &mut data);
-        data
+        Some(data)
     }
 
     fn load_segments(&mut self, task: ObjId, image: &Image, data: &[u8]) -> Result<(), String> {

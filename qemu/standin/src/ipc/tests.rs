@@ -409,6 +409,23 @@ fn nonsense_from_programs_is_answered_and_never_ends_the_kernel() {
 }
 
 #[test]
+fn without_kernel_memory_programs_get_enomem_and_nothing_is_lost() {
+    let mut w = World::new();
+    let (task, t) = w.program("greedy");
+    w.buffers(t, &[buffer::cap(Sel::from_index(0x60))]);
+    w.seen.borrow_mut().full = true;
+    let (free, slots) = (w.k.mem.free(), w.k.objects.task(task).unwrap().caps.len());
+    for what in [kind::IRQ, kind::SEMAPHORE, kind::GATE, kind::THREAD] {
+        assert_eq!(w.call(t, FACTORY, proto::FACTORY, &[what as usize]).label(), -12);
+    }
+    assert_eq!(w.k.objects.quota(w.account).unwrap().used, 0);
+    assert_eq!(w.k.mem.free(), free);
+    assert_eq!(w.k.objects.task(task).unwrap().caps.len(), slots);
+    w.seen.borrow_mut().full = false;
+    assert_eq!(w.call(t, FACTORY, proto::FACTORY, &[kind::IRQ as usize]).label(), 0);
+}
+
+#[test]
 fn equals_take_turns_and_higher_priorities_come_first() {
     let mut w = World::new();
     let (task, a) = w.program("a");

@@ -242,6 +242,9 @@ impl Kernel {
             if (source, *va) == (target, at) {
                 continue;
             }
+            if !self.has_room() {
+                return Err(MAP_FAILED);
+            }
             let Some(t) = self.objects.task_mut(target) else { return Err(MAP_FAILED) };
             t.space.map(at, mapped);
             if control & item::GRANT != 0 {
@@ -279,7 +282,9 @@ impl Kernel {
                     let room = 1_usize.checked_shl(buffer.window.order()).unwrap_or(0);
                     let spot = spot & room.wrapping_sub(1) & !(PAGE - 1);
                     let va = buffer.window.start().wrapping_add(spot);
-                    if let Some(t) = self.objects.task_mut(task) {
+                    if self.has_room()
+                        && let Some(t) = self.objects.task_mut(task)
+                    {
                         t.space.map(va, page);
                     }
                     item::MAP | (FpageKind::Memory as usize) << 4 | 12 << 6

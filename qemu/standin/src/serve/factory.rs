@@ -116,6 +116,9 @@ impl Kernel {
         if !va.is_multiple_of(PAGE) || !t.regions.is_free(va, end, true) {
             return Err(EINVAL);
         }
+        if !self.has_room() {
+            return Err(ENOMEM);
+        }
         let pa = self.mem.alloc(size / PAGE, 1).ok_or(ENOMEM)?;
         let t = self.objects.task_mut(task).ok_or(EINVAL)?;
         t.ku_mem.push(KuMem { va, pa, size });

@@ -210,6 +210,9 @@ impl Kernel {
         if !self.objects.dma_space(space).ok_or(EINVAL)?.bound {
             return Err(EINVAL);
         }
+        if !self.has_room() {
+            return Err(ENOMEM);
+        }
         let max = self.max_piece;
         let d = self.objects.dataspace_mut(cap.object).ok_or(EINVAL)?;
         let left = d.size().checked_sub(offset).filter(|l| *l > 0).ok_or(ERANGE)?;

@@ -6,7 +6,7 @@ use l4re_runtime::abi::cap::rights;
 use l4re_runtime::abi::object::namespace as ns;
 
 use crate::cap::Cap;
-use crate::err::{EAGAIN, EEXIST, EINVAL, ENOENT, ENOSYS, EPERM, Errno};
+use crate::err::{EAGAIN, EEXIST, EINVAL, ENOENT, ENOMEM, ENOSYS, EPERM, Errno};
 use crate::ipc::{Answer, Call, Item, Out, Reply, Served};
 use crate::kernel::Kernel;
 use crate::object::{Entry, Kind, ObjId};
@@ -83,6 +83,9 @@ impl Kernel {
         }
         if name.is_empty() || name.contains('/') {
             return Err(EINVAL);
+        }
+        if !self.has_room() {
+            return Err(ENOMEM);
         }
         let mut entry = Entry { object: None, rights: rights::R };
         if c.tag.items() > 0 {

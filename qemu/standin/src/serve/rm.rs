@@ -2,7 +2,7 @@
 
 use l4re_runtime::abi::rm::{self, flags};
 
-use crate::err::{EADDRNOTAVAIL, EINVAL, ENOENT, ENOSYS};
+use crate::err::{EADDRNOTAVAIL, EINVAL, ENOENT, ENOMEM, ENOSYS};
 use crate::ipc::{Answer, Call, Out, Reply, Served};
 use crate::kernel::Kernel;
 use crate::mem::PAGE;
@@ -119,6 +119,9 @@ impl Kernel {
         how: u32,
         align: u8,
     ) -> Result<usize, crate::err::Errno> {
+        if !self.has_room() {
+            return Err(ENOMEM);
+        }
         if how & !KNOWN != 0 || align >= 48 {
             return Err(EINVAL);
         }
@@ -144,6 +147,7 @@ impl Kernel {
     }
 
     fn rm_detach(&mut self, task: ObjId, addr: usize, size: usize, how: u32) -> Served {
+        let room = self.has_room();
         let map = &mut self.objects.task_mut(task).ok_or(EINVAL)?.regions;
         let end = addr.checked_add(size.max(1)).ok_or(EINVAL)?;
         let end = end.checked_next_multiple_of(PAGE).ok_or(EINVAL)?;
@@ -153,6 +157,10 @@ impl Kernel {
         let (from, to) = if whole { (start, region.end) } else { (addr & !(PAGE - 1), end) };
         if how & rm::DETACH_EXACT != 0 && (start != addr || region.end != end) {
             return Err(ENOENT);
+        }
+        // A hole in a region is one region more.
+        if from > start && to < region.end && !room {
+            return Err(ENOMEM);
         }
         let (from, to, split) = map.cut(start, from, to).ok_or(ENOENT)?;
         let more = !whole && map.overlap(addr, end).is_some();
