@@ -16,13 +16,14 @@ pub const TARGET: &str = "aarch64-unknown-none";
 const LINUX_TARGET: &str = "aarch64-unknown-linux-musl";
 
 /// The programs that run in the machine, and their folders.
-const PROGRAMS: [(&str, &str); 6] = [
+const PROGRAMS: [(&str, &str); 7] = [
     (SERVER, "drivers/blk"),
     ("conformance", "tests/guest/conformance"),
     ("blk-client", "tests/guest/blk-client"),
     ("blk-faults", "tests/guest/blk-faults"),
     ("blk-bench", "tests/guest/blk-bench"),
     ("c-part", "tests/guest/c-part"),
+    ("limits", "tests/guest/limits"),
 ];
 
 /// The block server's program.

@@ -70,6 +70,31 @@ pub enum Cap {
     },
     /// The counters of the stand-in; nothing on L4Re.
     Kdbg,
+    /// Device registers, whole pages (stand-in only).
+    Iomem {
+        /// Physical address of the first byte.
+        start: u64,
+        /// Physical address of the last byte.
+        end: u64,
+    },
+    /// An IRQ object that is bound to a hardware interrupt (stand-in only).
+    Irq {
+        /// GIC interrupt number.
+        pin: u32,
+        /// Level or edge triggered.
+        level: bool,
+    },
+    /// A DMA space that is bound to the program's devices (stand-in only).
+    DmaSpace,
+    /// Memory shared by all programs that name it (stand-in only).
+    Shared {
+        /// Which memory.
+        name: String,
+        /// Size in bytes.
+        size: u64,
+        /// Whether this program may write it.
+        writable: bool,
+    },
 }
 
 impl Cap {
@@ -95,6 +120,8 @@ pub struct Program {
     pub after: Option<String>,
     /// Priority, relative to nothing but the other programs of the system.
     pub priority: u8,
+    /// Limit in bytes of the objects that it makes (stand-in only); 0: none.
+    pub quota: u64,
 }
 
 impl Program {
@@ -107,6 +134,7 @@ impl Program {
             caps: Vec::new(),
             after: None,
             priority: 0,
+            quota: 0,
         }
     }
 
@@ -137,6 +165,13 @@ impl Program {
         self.priority = priority;
         self
     }
+
+    /// The same program with a quota.
+    #[must_use]
+    pub fn quota(mut self, bytes: u64) -> Self {
+        self.quota = bytes;
+        self
+    }
 }
 
 /// A system: programs in the order of their start.
@@ -150,12 +185,14 @@ pub struct System {
     pub until: Option<String>,
     /// Longest piece of memory that one DMA map request maps (stand-in only); 0: no limit.
     pub dma_piece: u64,
+    /// Interrupts of the bus are unmasked at its controller only (stand-in only).
+    pub unmask_at_icu: bool,
 }
 
 impl System {
     /// An empty system.
     pub fn new(transport: Transport) -> Self {
-        Self { transport, programs: Vec::new(), until: None, dma_piece: 0 }
+        Self { transport, programs: Vec::new(), until: None, dma_piece: 0, unmask_at_icu: false }
     }
 
     /// Adds a program.
@@ -179,13 +216,20 @@ impl System {
         self
     }
 
+    /// Makes the stand-in's bus ask for unmasking at its controller.
+    #[must_use]
+    pub fn unmask_at_icu(mut self) -> Self {
+        self.unmask_at_icu = true;
+        self
+    }
+
     fn gates(&self) -> BTreeSet<&str> {
         let caps = self.programs.iter().flat_map(|p| &p.caps);
         caps.filter_map(|(_, cap)| match cap {
             Cap::Server(gate) | Cap::Client { gate, .. } | Cap::Create { gate, .. } => {
                 Some(gate.as_str())
             }
-            Cap::Vbus | Cap::Kdbg => None,
+            _ => None,
         })
         .collect()
     }
@@ -222,12 +266,12 @@ impl System {
             buses: vec![boot::Bus { name: "vbus".into(), filters: vec![filter] }],
             gates: self.gates().into_iter().map(String::from).collect(),
             dma: boot::Dma { max_piece: self.dma_piece },
+            unmask_at_icu: self.unmask_at_icu,
             tasks: self.programs.iter().map(task).collect(),
             shutdown: match &self.until {
                 Some(name) => boot::Shutdown::Exit(name.clone()),
                 None => boot::Shutdown::All,
             },
-            ..boot::Boot::default()
         };
         boot.encode().context("the boot archive")
     }
@@ -349,7 +393,9 @@ fn lua_cap(cap: &Cap) -> Option<String> {
             let args: String = args.iter().map(|a| format!(", \"{a}\"")).collect();
             format!("create(gate_{}, {object}{args})", lua_name(gate))
         }
-        Cap::Kdbg => return None,
+        Cap::Kdbg | Cap::Iomem { .. } | Cap::Irq { .. } | Cap::DmaSpace | Cap::Shared { .. } => {
+            return None;
+        }
     })
 }
 
@@ -371,6 +417,12 @@ fn task(p: &Program) -> boot::Task {
             args: args.iter().cloned().map(boot::Arg::Str).collect(),
         },
         Cap::Kdbg => boot::Grant::Kdbg,
+        Cap::Iomem { start, end } => boot::Grant::Iomem { start: *start, end: *end },
+        Cap::Irq { pin, level } => boot::Grant::Irq { pin: *pin, level: *level },
+        Cap::DmaSpace => boot::Grant::DmaSpace,
+        Cap::Shared { name, size, writable } => {
+            boot::Grant::Shared { name: name.clone(), size: *size, writable: *writable }
+        }
     };
     boot::Task {
         name: p.name.clone(),
@@ -379,6 +431,7 @@ fn task(p: &Program) -> boot::Task {
         caps: p.caps.iter().map(|(name, cap)| (name.clone(), grant(cap))).collect(),
         after: p.after.clone(),
         priority: p.priority,
+        quota: p.quota,
         ..boot::Task::default()
     }
 }

@@ -1,0 +1,165 @@
+//! What only the stand-in can be told to do: programs without a bus, limits, odd controllers.
+
+use l4re_e2e::disk::TestDisk;
+use l4re_e2e::run::{Platform, Record, Run};
+use l4re_e2e::scenario::{self, SERIAL};
+use l4re_e2e::system::{Cap, Program, System, Transport};
+use l4re_e2e::{Context, Error, Result};
+use l4re_qemu::{Disk, Place};
+
+const STANDIN: Platform = Platform::Standin("virt");
+/// A boot that takes longer (milliseconds) keeps people from running tests.
+const BOOT_MS: u64 = 2000;
+
+/// A system with one disk, and a client of it that reads everything.
+struct Bench {
+    _folder: tempfile::TempDir,
+    disk: TestDisk,
+}
+
+impl Bench {
+    fn new() -> Result<Bench> {
+        let folder = tempfile::tempdir().context("a temporary folder")?;
+        let disk = TestDisk::create(&folder.path().join("disk.img"), 16, 5)?;
+        Ok(Bench { _folder: folder, disk })
+    }
+
+    /// Runs `system` with a client added, and compares what that has read.
+    fn read_by(&self, system: System) -> Result<Record> {
+        let place = system.transport.place(0);
+        self.read_from(place, system)
+    }
+
+    /// The same with the disk at another place.
+    fn read_from(&self, place: Place, system: System) -> Result<Record> {
+        let client = scenario::client("client", "blk-client")?
+            .args(&["--depth", "8", "--chunk", "65536"])
+            .cap("disk", Cap::create("blk", &[&format!("device={SERIAL}")]));
+        let system = system.program(client).until("client");
+        let run = Run::new(&system).disk(Disk::file(&self.disk.path, place).serial(SERIAL));
+        let record = run.on(&STANDIN)?.passed()?;
+        assert_eq!(record.get("sha256")?, self.disk.sha256()?);
+        Ok(record)
+    }
+}
+
+fn limits(name: &str, args: &[&str]) -> Result<Program> {
+    Ok(scenario::client(name, "limits")?.args(args))
+}
+
+/// Runs a system of programs that each give a result.
+fn passed(system: &System, results: usize) -> Result<Record> {
+    let mut run = Run::new(system).seconds(60);
+    run.results = results;
+    run.on(&STANDIN)?.passed()
+}
+
+/// The number in the stand-in's line `… after <n> ms…` that starts with `what`.
+fn milliseconds(record: &Record, what: &str) -> Result<u64> {
+    let start = format!("standin: {what} after ");
+    let text = record.lines.iter().find_map(|l| l.strip_prefix(&start)?.split(' ').next());
+    let text = text.ok_or_else(|| Error::new(format!("no line `{start}`")))?;
+    text.parse().context(text)
+}
+
+#[test]
+fn all_programs_of_a_block_service_are_started_within_two_seconds() -> Result<()> {
+    let system = System::new(Transport::Pci).program(scenario::server(&[])?);
+    let record = Bench::new()?.read_by(system)?;
+    let ms = milliseconds(&record, "all programs started")?;
+    assert!(ms < BOOT_MS, "{ms} ms");
+    Ok(())
+}
+
+/// A virtio-mmio slot whose registers start at a page, as memory is granted by pages.
+const PAGE_SLOT: u8 = 24;
+
+/// The block server for the disk in that slot, by capabilities to its parts.
+fn server_without_bus() -> Result<Program> {
+    let at = 0x0a00_0000 + 0x200 * u64::from(PAGE_SLOT);
+    let mut server = scenario::server(&["-v"])?;
+    server.caps.retain(|(name, _)| name != "vbus");
+    Ok(server
+        .cap("iomem", Cap::Iomem { start: at, end: at + 0x1ff })
+        .cap("irq", Cap::Irq { pin: 48 + u32::from(PAGE_SLOT), level: false })
+        .cap("dma", Cap::DmaSpace))
+}
+
+#[test]
+fn disk_is_served_by_registers_interrupt_and_dma_space_alone() -> Result<()> {
+    let system = System::new(Transport::Mmio).program(server_without_bus()?);
+    Bench::new()?.read_from(Place::Mmio { slot: PAGE_SLOT }, system).map(drop)
+}
+
+#[test]
+fn registers_without_dma_space_name_the_capability_that_is_missing() -> Result<()> {
+    let mut server = server_without_bus()?;
+    server.caps.retain(|(name, _)| name != "dma");
+    let system = System::new(Transport::Mmio).program(server);
+    let record = Run::new(&system).seconds(30).on(&STANDIN)?;
+    assert!(record.says("`dma`"), "{}", record.outcome);
+    assert!(record.says("ended with code 1"), "{}", record.outcome);
+    Ok(())
+}
+
+fn unmask_at_icu(transport: Transport) -> Result<()> {
+    let system = System::new(transport).unmask_at_icu().program(scenario::server(&[])?);
+    Bench::new()?.read_by(system).map(drop)
+}
+
+#[test]
+fn level_interrupt_is_unmasked_at_a_controller_that_asks_for_it() -> Result<()> {
+    unmask_at_icu(Transport::Pci)
+}
+
+#[test]
+fn edge_interrupt_is_unmasked_at_a_controller_that_asks_for_it() -> Result<()> {
+    unmask_at_icu(Transport::Mmio)
+}
+
+#[test]
+fn client_of_the_same_priority_as_a_busy_program_gets_its_share() -> Result<()> {
+    let spinner = limits("spin", &["spin"])?;
+    let system = System::new(Transport::Pci).program(scenario::server(&[])?).program(spinner);
+    let record = Bench::new()?.read_by(system)?;
+    assert_eq!(record.number("spinning")?, 1, "the other program really was busy");
+    Ok(())
+}
+
+#[test]
+fn program_with_a_quota_gets_no_more_than_that_and_all_of_it_again() -> Result<()> {
+    const QUOTA: u64 = 256 << 10;
+    let system = System::new(Transport::Pci)
+        .program(limits("other", &["quota"])?.quota(2 * QUOTA))
+        .program(limits("quota", &["quota"])?.quota(QUOTA).after("other"));
+    let record = passed(&system, 2)?;
+    // Reports of the same key: the last program's count.
+    let dataspaces = record.number("dataspaces")?;
+    assert!((4..QUOTA / 16384).contains(&dataspaces), "{dataspaces} of 16 KiB in {QUOTA} bytes");
+    let twice =
+        record.lines.iter().find_map(|l| l.split_once("report dataspaces=")?.1.parse().ok());
+    assert!(twice > Some(dataspaces + 14), "twice the quota: {twice:?}, {dataspaces}");
+    Ok(())
+}
+
+#[test]
+fn programs_without_quota_use_up_kernel_memory_and_do_no_harm() -> Result<()> {
+    let system = System::new(Transport::Pci)
+        .program(limits("die", &["die"])?)
+        .program(limits("exhaust", &["exhaust"])?.after("die"))
+        .program(limits("again", &["exhaust"])?.after("exhaust"));
+    let record = passed(&system, 2)?;
+    assert!(record.says("die ended with code 0"), "{}", record.outcome);
+    Ok(())
+}
+
+#[test]
+fn memory_of_two_programs_is_the_same_and_the_second_starts_after_the_first() -> Result<()> {
+    let shared = |writable| Cap::Shared { name: "m".into(), size: 40_960, writable };
+    let system = System::new(Transport::Pci)
+        .program(limits("write", &["write"])?.cap("mem", shared(true)))
+        .program(limits("read", &["read"])?.cap("mem", shared(false)).after("write"));
+    let record = passed(&system, 2)?;
+    assert!(record.says("40960 bytes found"), "{}", record.outcome);
+    Ok(())
+}
