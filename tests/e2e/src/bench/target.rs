@@ -36,16 +36,19 @@ pub enum Kind {
     Time,
 }
 
-/// One target, with the worst that was seen.
+/// One target, and what was seen.
 #[derive(Debug, Clone, Serialize)]
 pub struct Target {
     /// What is to hold.
     pub what: String,
     /// Count or time.
     pub kind: Kind,
-    /// The worst value; none if nothing was measured, which is a miss.
+    /// The value that counts; none if nothing was measured, which is a miss. Of a count it is the
+    /// worst cell's, of times that of all cells together.
+    pub value: Option<f64>,
+    /// The worst cell's value.
     pub worst: Option<f64>,
-    /// Where it was seen.
+    /// Which cell that is.
     pub cell: String,
     /// The limit.
     pub limit: f64,
@@ -56,7 +59,7 @@ pub struct Target {
 impl Target {
     fn at_most(what: &str, kind: Kind, limit: f64) -> Target {
         let (what, cell) = (what.to_owned(), String::new());
-        Target { what, kind, worst: None, cell, limit, at_least: false }
+        Target { what, kind, value: None, worst: None, cell, limit, at_least: false }
     }
 
     fn at_least(what: &str, kind: Kind, limit: f64) -> Target {
@@ -65,24 +68,23 @@ impl Target {
 
     /// Whether it is met.
     pub fn met(&self) -> bool {
-        self.worst.is_some_and(|w| if self.at_least { w >= self.limit } else { w <= self.limit })
+        self.value.is_some_and(|v| if self.at_least { v >= self.limit } else { v <= self.limit })
     }
 
     /// Takes a value into account.
     fn see(&mut self, value: f64, cell: &str) {
         let worse = |w: f64| if self.at_least { value < w } else { value > w };
         if self.worst.is_none_or(worse) {
-            self.worst = Some(value);
+            (self.value, self.worst) = (Some(value), Some(value));
             self.cell = cell.to_owned();
         }
     }
 }
 
-/// The targets about requests.
-pub fn targets(m: &Measurement) -> Vec<Target> {
-    let mut all = counts(m);
+/// The targets about counts of requests.
+pub fn counts(m: &Measurement) -> Vec<Target> {
+    let mut all = per_request(m);
     all.extend(notifications(m));
-    all.extend(times(m));
     all
 }
 
@@ -96,7 +98,7 @@ pub fn sizes(memory: Memory, loaded: u64, own: u64) -> Vec<Target> {
     vec![program, total]
 }
 
-fn counts(m: &Measurement) -> Vec<Target> {
+fn per_request(m: &Measurement) -> Vec<Target> {
     let names = [
         ("copied", "bytes that the server copies"),
         ("server_allocations", "allocations of the server"),
@@ -145,8 +147,8 @@ fn notifications(m: &Measurement) -> Vec<Target> {
         .collect()
 }
 
-/// Our driver beside the blocking one, over the same path.
-fn times(m: &Measurement) -> Vec<Target> {
+/// The targets about time: our driver beside the blocking one, over the same path.
+pub fn times(m: &Measurement) -> Vec<Target> {
     let paths = [
         (Via::Blocking, Via::DirectSpin, "without a server, both spinning"),
         (Via::Blocking, Via::Direct, "without a server, ours sleeping"),
@@ -157,13 +159,16 @@ fn times(m: &Measurement) -> Vec<Target> {
         for (depth, limit) in [(1, 1.0), (DEEP, FASTER)] {
             let what = format!("times the blocking driver's speed at depth {depth}, {path}");
             let mut target = Target::at_least(&what, Kind::Time, limit);
+            let (mut theirs, mut own) = (0, 0);
             for (op, size) in kinds() {
                 let times =
                     (m.count(baseline, op, size, 1, "us"), m.count(ours, op, size, depth, "us"));
                 if let (Some(before), Some(now)) = times {
                     target.see(before as f64 / now.max(1) as f64, &format!("{op} {size}"));
+                    (theirs, own) = (theirs + before, own + now);
                 }
             }
+            target.value = target.worst.map(|_| theirs as f64 / own.max(1) as f64);
             all.push(target);
         }
     }
@@ -172,4 +177,76 @@ fn times(m: &Measurement) -> Vec<Target> {
 
 fn kinds() -> impl Iterator<Item = (&'static str, u64)> {
     OPS.into_iter().flat_map(|op| SIZES.into_iter().map(move |size| (op, size)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::{Counts, Key};
+
+    /// Path, size, depth, counts.
+    type Cell<'a> = (Via, u64, u64, &'a [(&'a str, u64)]);
+
+    fn measured(cells: &[Cell<'_>]) -> Measurement {
+        let mut m = Measurement::default();
+        for &(via, size, depth, counts) in cells {
+            let counts: Counts = counts.iter().map(|(name, n)| ((*name).into(), *n)).collect();
+            m.cells.insert(Key { via, op: "Read".into(), size, depth }, counts);
+        }
+        m
+    }
+
+    fn find<'a>(targets: &'a [Target], text: &str) -> &'a Target {
+        targets.iter().find(|t| t.what.contains(text)).unwrap()
+    }
+
+    #[test]
+    fn what_was_not_measured_is_missed() {
+        let m = Measurement::default();
+        assert!(counts(&m).iter().chain(&times(&m)).all(|t| !t.met()));
+    }
+
+    #[test]
+    fn counts_are_judged_by_the_worst_cell_and_only_ours() {
+        let copies = |ours, theirs| {
+            let cell =
+                [(Via::L4virtio, 512, 1, &[("copied", 0)][..]), (Via::L4virtio, 512, 8, ours)];
+            let mut cells = cell.to_vec();
+            cells.push((Via::BlockingL4virtio, 512, 1, theirs));
+            counts(&measured(&cells))
+        };
+        assert!(find(&copies(&[("copied", 0)], &[("copied", 9)]), "copies").met());
+        assert!(!find(&copies(&[("copied", 1)], &[("copied", 0)]), "copies").met());
+    }
+
+    #[test]
+    fn one_notification_for_eight_requests_is_enough() {
+        let kicks = |n| {
+            let cell = [("requests", 64), ("device_kicks", n)];
+            counts(&measured(&[(Via::L4virtio, 512, 32, &cell)]))
+        };
+        assert!(find(&kicks(8), "kicks of the device by the server").met());
+        assert!(!find(&kicks(9), "kicks of the device by the server").met());
+    }
+
+    #[test]
+    fn times_are_judged_together_and_the_worst_cell_is_named() {
+        let m = measured(&[
+            (Via::Blocking, 512, 1, &[("us", 100)]),
+            (Via::Blocking, 4096, 1, &[("us", 100)]),
+            (Via::Direct, 512, 1, &[("us", 110)]),
+            (Via::Direct, 4096, 1, &[("us", 90)]),
+        ]);
+        let all = times(&m);
+        let target = find(&all, "depth 1, without a server, ours sleeping");
+        assert!(target.met());
+        assert_eq!((target.value, target.cell.as_str()), (Some(1.0), "Read 512"));
+    }
+
+    #[test]
+    fn memory_of_the_server_is_all_of_it() {
+        let sizes = |heap| sizes(Memory { heap, dma: 1 << 18 }, 200 << 10, 1 << 18);
+        assert!(sizes(1 << 19).iter().all(Target::met));
+        assert!(!find(&sizes((1 << 19) + 1), "memory").met());
+    }
 }
