@@ -27,7 +27,7 @@ struct Options {
     #[arg(long, default_value_t = 1024, value_parser = clap::value_parser!(u64).range(32..))]
     requests: u64,
     /// Boots a transport: of times the median counts, of counts the largest.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
     /// Count instructions: a nanosecond of guest time is one instruction. See docs/benchmark.md.
     #[arg(long)]
