@@ -167,7 +167,7 @@ fn result_of(line: &str) -> Option<Line<'_>> {
 }
 
 /// The line without terminal control sequences (ECMA-48 CSI) and other control characters.
-fn strip_escapes(line: &str) -> String {
+pub fn strip_escapes(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut chars = line.chars().peekable();
     while let Some(c) = chars.next() {

@@ -34,7 +34,7 @@ mod vm;
 
 pub use device::{Backing, Disk, Place};
 pub use error::Error;
-pub use judge::{Failure, Judge, SENTINEL, Verdict};
+pub use judge::{Failure, Judge, SENTINEL, Verdict, strip_escapes};
 pub use machine::Machine;
 pub use run::{End, Limits, Outcome, run};
 pub use vm::Vm;

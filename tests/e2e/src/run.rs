@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use l4re_qemu::{Disk, Limits, Machine, Outcome, Vm};
+use l4re_qemu::{Disk, Limits, Machine, Outcome, Vm, strip_escapes};
 
 use crate::guest::Guests;
 use crate::l4re::L4re;
@@ -40,7 +40,7 @@ impl Record {
     pub fn of(vm: &Vm, limits: &Limits, show: bool) -> Result<Record> {
         let mut lines = Vec::new();
         let outcome = l4re_qemu::run(vm, limits, &mut |line| {
-            let line = plain(line);
+            let line = strip_escapes(line);
             if show {
                 println!("{line}");
             }
@@ -179,29 +179,13 @@ fn report(line: &str) -> Option<(String, String)> {
     (!key.contains(' ')).then(|| (key.to_owned(), value.trim().to_owned()))
 }
 
-/// The line without escape sequences and control characters.
-fn plain(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        if c == '\u{1b}' {
-            if chars.next() == Some('[') {
-                let _ = chars.find(|c| c.is_ascii_alphabetic());
-            }
-        } else if !c.is_control() || c == '\t' {
-            out.push(c);
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn reports_are_found_behind_tags_and_colours() {
-        let line = plain("\u{1b}[33mcli     | report sha256=00ff\u{1b}[0m\r");
+        let line = strip_escapes("\u{1b}[33mcli     | report sha256=00ff\u{1b}[0m\r");
         assert_eq!(report(&line), Some(("sha256".into(), "00ff".into())));
         assert_eq!(report("a report of x = y"), None);
     }
