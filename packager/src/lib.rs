@@ -17,7 +17,6 @@
 pub mod build;
 pub mod check;
 pub mod cli;
-pub mod diag;
 pub mod document;
 pub mod drvinfo;
 pub mod elf;
@@ -25,3 +24,5 @@ pub mod manifest;
 pub mod package;
 pub mod run;
 pub mod target;
+
+pub use l4re_diag as diag;

@@ -1,0 +1,1 @@
+//! The C preprocessor, as far as it decides which headers a file includes.

@@ -1,0 +1,1 @@
+//! Bootstrap images of L4Re: read, changed and written.

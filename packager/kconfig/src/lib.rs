@@ -1,0 +1,1 @@
+//! The Kconfig language of Linux: parser, evaluator, and the files made of a configuration.

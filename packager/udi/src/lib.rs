@@ -1,0 +1,1 @@
+//! UDI packages: `udiprops.txt`, the archive, the rule on exports.

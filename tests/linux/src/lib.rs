@@ -1,0 +1,1 @@
+//! The catalog of a Linux tree against the tree's own tools.
