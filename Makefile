@@ -10,18 +10,21 @@ GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
          -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
-.PHONY: help setup demo test test-host test-guest lint doc bench test-l4re package clean
+.PHONY: help setup setup-test demo test test-host test-guest lint doc bench test-l4re package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: ## install what is missing (apt-get, rustup)
+setup: ## install what building needs and is missing (apt-get, rustup)
 	@scripts/setup.sh
+
+setup-test:
+	@scripts/setup.sh test
 
 demo: setup ## the main job: build the virtio-blk server, boot it on a real disk image, report
 	@$(E2E) demo -- --out $(OUT)/demo
 
-test: setup lint test-host doc test-guest ## every test
+test: setup-test lint test-host doc test-guest ## every test
 	@echo "make test: all passed"
 
 lint: setup ## formatting and lints, for the host and for the target
@@ -29,7 +32,7 @@ lint: setup ## formatting and lints, for the host and for the target
 	@$(CARGO) clippy -q --workspace --all-targets -- -D warnings
 	@$(CARGO) clippy -q $(GUESTS) --target aarch64-unknown-none -- -D warnings
 
-test-host: setup ## tests that need no guest
+test-host: setup-test ## tests that need no guest
 	@$(CARGO) test -q --workspace --exclude l4re-e2e
 
 doc: setup ## documentation of every crate, no warnings

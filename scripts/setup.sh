@@ -1,23 +1,38 @@
 #!/bin/sh
-# Installs what building and testing need and this machine lacks; silent when nothing is missing.
-# Debian or Ubuntu with rustup. Runs apt-get directly as root, through sudo otherwise.
+# Installs what building needs and this machine lacks; silent when nothing is missing. With the
+# argument `test`, what the tests need on top. Debian or Ubuntu with rustup. Runs apt-get directly
+# as root, through sudo otherwise.
 set -eu
 cd "$(dirname "$0")/.."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# One line a command: the command that must be there, and the Debian package that brings it.
+# One line a package: the command or file that must be there, and the Debian package that brings it.
 missing=
-while read -r command package; do
-    command -v "$command" >/dev/null 2>&1 || PATH="$PATH:/usr/sbin:/sbin" command -v "$command" >/dev/null 2>&1 ||
-        missing="$missing $package"
-done <<'LIST'
+need() {
+    while read -r thing package; do
+        case $thing in
+        /*) [ -e "$thing" ] ;;
+        *) PATH="$PATH:/usr/sbin:/sbin" command -v "$thing" >/dev/null 2>&1 ;;
+        esac || missing="$missing $package"
+    done
+}
+need <<'LIST'
 qemu-system-aarch64 qemu-system-arm
 aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
 mke2fs e2fsprogs
 sfdisk fdisk
 fdtoverlay device-tree-compiler
 cc gcc
+LIST
+[ "${1:-}" != test ] || need <<'LIST'
+/usr/src/linux-source-6.1.tar.xz linux-source-6.1
+flex flex
+bison bison
+bc bc
+xz xz-utils
+arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
+/usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib
 LIST
 
 if [ -n "$missing" ]; then

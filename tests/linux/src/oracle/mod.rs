@@ -1,0 +1,4 @@
+//! Those who know what is right: the tree's own tools, and kconfiglib.
+
+pub mod kconfiglib;
+pub mod make;
