@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+int head(void);
+int head(void) { return 86; }

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/module.h>
+int mini_chip_spi;
+MODULE_LICENSE("GPL");

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <linux/module.h>
+int mini_virtio;
+MODULE_LICENSE("GPL");
