@@ -20,6 +20,7 @@ pub mod cli;
 pub mod document;
 pub mod drvinfo;
 pub mod elf;
+pub mod linux;
 pub mod manifest;
 pub mod package;
 pub mod run;

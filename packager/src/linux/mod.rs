@@ -1,0 +1,9 @@
+//! Linux source trees: what is in them, and what it takes to have one of their drivers outside.
+//!
+//! | step | from | to |
+//! |---|---|---|
+//! | [`tree`] | a folder | [`tree::Tree`], or what was looked for and not found |
+//! | [`tools`] | environment, `uname` | the prefix of the compilers |
+
+pub mod tools;
+pub mod tree;
