@@ -1,8 +1,13 @@
 //! The interrupt controller of a bus, shared by its devices.
 
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
 use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use spin::Mutex;
+
+use super::Interrupt;
 use crate::abi::icu::PIN_MSI;
 use crate::cap::{Cap, Icu, Irq, Msi, Unmask};
 use crate::{Error, Result};
@@ -16,12 +21,36 @@ pub struct Controller {
     next_message: AtomicUsize,
     /// The reason why messages are not used was logged.
     complained: AtomicBool,
+    /// The pins that are bound for whoever is wired to them.
+    lines: Mutex<Vec<(usize, Weak<Interrupt>)>>,
 }
 
 impl Controller {
     /// A controller of which no message is in use.
     pub fn new(icu: Cap<Icu>) -> Self {
-        Self { icu, next_message: AtomicUsize::new(0), complained: AtomicBool::new(false) }
+        Self {
+            icu,
+            next_message: AtomicUsize::new(0),
+            complained: AtomicBool::new(false),
+            lines: Mutex::default(),
+        }
+    }
+
+    /// The interrupt of a pin: the one that somebody still holds, or a new one.
+    pub(super) fn line(
+        &self,
+        pin: usize,
+        bind: impl FnOnce() -> Result<Interrupt>,
+    ) -> Result<Arc<Interrupt>> {
+        let mut lines = self.lines.lock();
+        let held = lines.iter().find(|(number, _)| *number == pin);
+        if let Some(line) = held.and_then(|(_, line)| line.upgrade()) {
+            return Ok(line);
+        }
+        lines.retain(|(_, line)| line.strong_count() > 0);
+        let line = Arc::new(bind()?);
+        lines.push((pin, Arc::downgrade(&line)));
+        Ok(line)
     }
 
     /// Binds the next free message to `irq`, for `source` to send (see [`Icu::msi_info`]), and

@@ -128,7 +128,7 @@ impl Device {
     /// # Errors
     ///
     /// [`Error::NOENT`] if there is none; what bus, controller or kernel answer.
-    pub fn interrupt(&self, index: usize) -> Result<Interrupt> {
+    pub fn interrupt(&self, index: usize) -> Result<Arc<Interrupt>> {
         match &self.origin {
             Origin::Vbus(v) => {
                 let icu = v.icu.clone().ok_or(Error::NODEV)?;
@@ -139,11 +139,11 @@ impl Device {
                         (r.start, Mode::from_raw(r.flags.into()))
                     }
                 };
-                Interrupt::new(icu, pin, mode)
+                Interrupt::line(&icu, pin, mode)
             }
             Origin::Granted { irq, .. } => {
                 let irq = irq.clone().filter(|_| index == 0).ok_or(Error::NOENT)?;
-                Ok(Interrupt::granted(Held::Granted(irq)))
+                Ok(Arc::new(Interrupt::granted(Held::Granted(irq))))
             }
         }
     }

@@ -36,6 +36,17 @@ impl Interrupt {
         Ok(Interrupt { irq: irq.into(), source: Some((icu, pin)), unmask })
     }
 
+    /// The line at pin `pin` of `icu`, as [`new`](Self::new) binds it. A controller gives a pin to one
+    /// taker only, and PCI functions are wired to few pins: devices of one line get the same
+    /// interrupt, which each of them may have caused.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn line(icu: &Arc<Controller>, pin: usize, mode: Option<Mode>) -> Result<Arc<Interrupt>> {
+        icu.line(pin, || Interrupt::new(icu.clone(), pin, mode))
+    }
+
     /// Binds the next message-signalled interrupt of `icu` to a new IRQ object, for `source` to
     /// send.
     fn message(icu: Arc<Controller>, source: u64) -> Result<Message> {
@@ -99,8 +110,8 @@ pub struct Message {
 /// How a device interrupts.
 #[derive(Debug)]
 pub enum Interrupts {
-    /// By its line.
-    Line(Interrupt),
+    /// By its line, which it may share with other devices.
+    Line(Arc<Interrupt>),
     /// By messages, as many as were asked for.
     Messages(Vec<Message>),
 }
@@ -112,7 +123,7 @@ impl Interrupts {
         icu: &Arc<Controller>,
         source: u64,
         count: usize,
-        line: impl FnOnce() -> Result<Interrupt>,
+        line: impl FnOnce() -> Result<Arc<Interrupt>>,
     ) -> Result<Interrupts> {
         let messages: Result<Vec<_>> =
             (0..count).map(|_| Interrupt::message(icu.clone(), source)).collect();
@@ -183,6 +194,23 @@ mod tests {
     }
 
     #[test]
+    fn devices_of_one_line_share_its_interrupt() {
+        let (ops, k) = kernel(0);
+        with_kernel(k, || {
+            let icu = icu();
+            let first = Interrupt::line(&icu, 35, None).unwrap();
+            let second = Interrupt::line(&icu, 35, None).unwrap();
+            let other = Interrupt::line(&icu, 36, None).unwrap();
+            assert!(Arc::ptr_eq(&first, &second) && !Arc::ptr_eq(&first, &other));
+            drop((first, second));
+            // It was unbound, so it is bound again.
+            Interrupt::line(&icu, 35, None).unwrap();
+        });
+        let (bind, unbind) = (2 << 8, 1 | 2 << 8);
+        assert_eq!(*ops.borrow(), [bind, bind, unbind, bind, unbind, unbind]);
+    }
+
+    #[test]
     fn a_granted_irq_needs_no_controller() {
         let (ops, k) = kernel(0);
         with_kernel(k, || {
@@ -221,7 +249,7 @@ mod tests {
     fn messages_are_numbered_and_run_out_into_the_line() {
         with_kernel(messages(0), || {
             let icu = icu();
-            let line = || Interrupt::new(icu.clone(), 5, None);
+            let line = || Interrupt::line(&icu, 5, None);
             let Interrupts::Messages(m) = Interrupts::bind(&icu, 1 << 63, 2, line).unwrap() else {
                 panic!("messages are there")
             };
@@ -236,7 +264,7 @@ mod tests {
     fn a_platform_that_cannot_deliver_messages_uses_the_line() {
         with_kernel(messages(-19), || {
             let icu = icu();
-            let line = || Interrupt::new(icu.clone(), 5, None);
+            let line = || Interrupt::line(&icu, 5, None);
             let got = Interrupts::bind(&icu, 1 << 63, 1, line).unwrap();
             assert!(matches!(got, Interrupts::Line(_)));
         });

@@ -123,6 +123,35 @@ pub fn conformance(
     run.on(platform)?.passed()
 }
 
+/// Two disks on one interrupt line, one server, a client for each: both are read to the end.
+///
+/// # Errors
+///
+/// If a client does not get its disk's bytes.
+pub fn shared_line(platform: &Platform, disks: [&TestDisk; 2], show: bool) -> Result<Record> {
+    let transport = Transport::Pci;
+    let mut system = System::new(transport).program(server(&["-v"])?);
+    for (name, serial) in [("first", "SHARED-0"), ("second", "SHARED-1")] {
+        let disk = Cap::create("blk", &[&format!("device={serial}"), "ds-max=4"]);
+        system = system.program(client(name, "blk-client")?.cap("disk", disk));
+    }
+    let mut run = Run::new(&system).seconds(300).show(show);
+    run.results = 2;
+    for (index, disk) in disks.into_iter().enumerate() {
+        // The board wires the lines of slots that are four apart to one input of its controller.
+        let place = transport.place(4 * u8::from(index > 0));
+        run = run.disk(Disk::file(&disk.path, place).serial(&format!("SHARED-{index}")));
+    }
+    let record = run.on(platform)?.passed()?;
+    for disk in disks {
+        // Both clients report under the same names.
+        if !record.says(&format!("sha256={}", disk.sha256()?)) {
+            return Err(Error::new(format!("no client has read {}", disk.path.display())));
+        }
+    }
+    Ok(record)
+}
+
 /// Hostile clients against the block server, with a good client looking on.
 ///
 /// # Errors

@@ -99,6 +99,12 @@ fn memory_that_maps_in_pieces_is_served_all_the_same() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn disks_share_an_interrupt_line() -> Result<()> {
+    let (first, second) = (disk(16)?, disk(24)?);
+    scenario::shared_line(&STANDIN, [&first.disk, &second.disk], false).map(drop)
+}
+
 fn faults(transport: Transport) -> Result<()> {
     let bench = disk(16)?;
     let before = bench.disk.sha256()?;

@@ -273,8 +273,12 @@ impl<D: Disk> BlockServer<D> {
                 None
             }
             Some(Label::Device(disk, number)) => {
-                if let Some(unit) = self.units.get_mut(usize::from(disk)) {
-                    unit.interrupt(number);
+                let unit = self.units.get_mut(usize::from(disk));
+                if let Some(line) = unit.and_then(|unit| unit.interrupt(number)) {
+                    let others = self.units.iter_mut().enumerate();
+                    others
+                        .filter(|(other, _)| *other != usize::from(disk))
+                        .for_each(|(_, unit)| unit.shared_interrupt(&line));
                 }
                 None
             }

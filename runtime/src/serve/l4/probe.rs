@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -210,14 +211,14 @@ fn probe_pci(
 fn with_messages(
     pci: PciDevice,
     list: Vec<bus::Message>,
-) -> (core::result::Result<PciTransport<PciDevice>, PciError>, Vec<Interrupt>) {
+) -> (core::result::Result<PciTransport<PciDevice>, PciError>, Vec<Arc<Interrupt>>) {
     let message = |m: &bus::Message| MsiMessage { address: m.msi.address, data: m.msi.data };
     let messages: Vec<MsiMessage> = list.iter().map(message).collect();
     // At most two.
     let queues = messages.len().saturating_sub(1) as u16;
     let kind = Interrupts::MsiX { messages: &messages, config: CONFIG_INTERRUPT as u16, queues };
     let transport = PciTransport::new(pci, kind);
-    (transport, list.into_iter().map(|m| m.interrupt).collect())
+    (transport, list.into_iter().map(|m| Arc::new(m.interrupt)).collect())
 }
 
 fn is_disk(transport: &impl Transport, device: &Device) -> bool {
@@ -233,7 +234,7 @@ fn bring_up<T: Transport + 'static>(
     device: &Device,
     transport: T,
     kind: &str,
-    interrupts: Vec<Interrupt>,
+    interrupts: Vec<Arc<Interrupt>>,
     domains: &mut Domains,
     count: usize,
 ) -> Probed<Found> {

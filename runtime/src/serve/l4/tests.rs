@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use core::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
 use std::vec;
@@ -45,6 +46,8 @@ struct Slow {
     info: Info,
     tags: Vec<u32>,
     stuck: Rc<RefCell<bool>>,
+    /// How often it was told of an interrupt.
+    told: Rc<RefCell<u32>>,
 }
 
 impl Backend for Slow {
@@ -75,7 +78,9 @@ impl Backend for Slow {
 }
 
 impl Disk for Slow {
-    fn interrupt(&mut self, _: usize) {}
+    fn interrupt(&mut self, _: usize) {
+        *self.told.borrow_mut() += 1;
+    }
     fn notifications(&self) -> u64 {
         0
     }
@@ -236,10 +241,10 @@ fn run(test: impl FnOnce(&Shared, &mut BlockServer<Slow>)) {
                 BlockServer::with(CapRef::to(THREAD), CapRef::to(FACTORY), INFO.factory).unwrap();
             let space = Slot::alloc().unwrap().into_cap::<DmaSpace>();
             let dma = DmaDomain::new(space, true);
-            let interrupts = vec![Interrupt::granted(CapRef::<Irq>::to(LINE).into())];
+            let interrupts = vec![Arc::new(Interrupt::granted(CapRef::<Irq>::to(LINE).into()))];
             let resources = Resources { names: vec!["d0".into()], dma, interrupts };
             let stuck = world.borrow().stuck.clone();
-            let disk = Slow { info: info(), tags: Vec::new(), stuck };
+            let disk = Slow { info: info(), tags: Vec::new(), stuck, told: Rc::default() };
             server.add_disk(disk, resources).unwrap();
             test(&world, &mut server);
         },
@@ -477,6 +482,31 @@ fn an_interrupt_is_unmasked_however_busy_clients_keep_the_server() {
         assert_eq!(world.borrow().unmasked, before + 1);
         server.work();
         assert_eq!(world.borrow().unmasked, before + 1, "once for each interrupt");
+    });
+}
+
+#[test]
+fn an_interrupt_of_a_shared_line_is_told_to_all_disks_of_the_line() {
+    run(|world, server| {
+        let line = Arc::new(Interrupt::granted(CapRef::<Irq>::to(LINE).into()));
+        let told: [Rc<RefCell<u32>>; 2] = Default::default();
+        for (name, told) in ["d1", "d2"].into_iter().zip(&told) {
+            let dma = DmaDomain::new(Slot::alloc().unwrap().into_cap::<DmaSpace>(), true);
+            let resources =
+                Resources { names: vec![name.into()], dma, interrupts: vec![line.clone()] };
+            let disk =
+                Slow { info: info(), tags: vec![], stuck: Rc::default(), told: told.clone() };
+            server.add_disk(disk, resources).unwrap();
+        }
+        let counts = || told.each_ref().map(|told| *told.borrow());
+        for (disk, expected) in [(1, [1, 1]), (2, [2, 2]), (0, [2, 2])] {
+            let before = world.borrow().unmasked;
+            let event = (Label::Device(disk, 0).encode(), 0, vec![], false);
+            assert_eq!(send(world, server, event), None);
+            assert_eq!(counts(), expected, "disk {disk}");
+            server.work();
+            assert!(world.borrow().unmasked > before, "the line is let through again");
+        }
     });
 }
 

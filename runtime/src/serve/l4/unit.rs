@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::label::{CLIENTS_MAX, Label};
@@ -40,8 +41,9 @@ pub struct Resources {
     pub names: Vec<String>,
     /// Where clients' memory is mapped for the device.
     pub dma: DmaDomain,
-    /// The device's interrupts, in the order in which the driver numbers them.
-    pub interrupts: Vec<Interrupt>,
+    /// The device's interrupts, in the order in which the driver numbers them. Disks of one
+    /// interrupt line have the same one.
+    pub interrupts: Vec<Arc<Interrupt>>,
 }
 
 /// What a client is to get.
@@ -306,11 +308,23 @@ impl<D: Disk> Unit<D> {
         self.server.kick(id);
     }
 
-    /// An interrupt of the device has arrived.
-    pub fn interrupt(&mut self, number: u8) {
+    /// Interrupt `number` of the device has arrived.
+    ///
+    /// Returns the interrupt if devices of other disks may have caused it as well.
+    pub fn interrupt(&mut self, number: u8) -> Option<Arc<Interrupt>> {
         self.masked = true;
         self.interrupts += 1;
         self.server.backend().interrupt(number.into());
+        let line = self.resources.interrupts.get(usize::from(number))?;
+        (Arc::strong_count(line) > 1).then(|| line.clone())
+    }
+
+    /// A line that is shared has interrupted; does the same if this device is wired to it.
+    pub fn shared_interrupt(&mut self, line: &Arc<Interrupt>) {
+        let number = self.resources.interrupts.iter().position(|own| Arc::ptr_eq(own, line));
+        if let Some(number) = number.and_then(|number| u8::try_from(number).ok()) {
+            self.interrupt(number);
+        }
     }
 
     /// One round of [`Server::work`].

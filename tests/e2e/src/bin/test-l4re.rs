@@ -104,6 +104,9 @@ fn run(options: &Options) -> Result<bool> {
             guest(&mut report, &l4re, options, kernel, transport, &disk("guest", 64)?);
         }
     }
+    let pair = [disk("shared-0", 16)?, disk("shared-1", 24)?];
+    let shared = scenario::shared_line(&platform, [&pair[0], &pair[1]], options.verbose);
+    report.case("two disks on one interrupt line", shared, &["interrupts"]);
     for failure in &report.failed {
         println!("\nFAILED {failure}");
     }
