@@ -1,0 +1,1 @@
+//! Taking one driver out of a Linux tree.

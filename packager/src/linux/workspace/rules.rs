@@ -1,0 +1,245 @@
+//! What strings of `driver.yaml` may hold. Whoever wrote the file may mean harm: its paths are
+//! read and written below some folder, its flags go to a compiler.
+
+/// Why a string is refused.
+pub type Refusal = String;
+
+/// A path below a folder, with `/` between the parts.
+pub fn relative_path(text: &str) -> Result<(), Refusal> {
+    printable(text)?;
+    if text.is_empty() {
+        return Err("a path must not be empty".into());
+    }
+    if text.starts_with('/') {
+        return Err(format!("`{text}` is an absolute path; paths are relative to the tree"));
+    }
+    for part in text.split('/') {
+        match part {
+            ".." => return Err(format!("`{text}` leaves its folder with `..`")),
+            "" | "." => return Err(format!("`{text}` has an empty part or `.`")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// An absolute path without `..`.
+pub fn absolute_path(text: &str) -> Result<(), Refusal> {
+    match text.strip_prefix('/') {
+        Some("") => Ok(()),
+        Some(rest) => relative_path(rest),
+        None => Err(format!("`{text}` is no absolute path")),
+    }
+}
+
+/// A Kconfig symbol.
+pub fn symbol(text: &str) -> Result<(), Refusal> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if text.is_empty() || text.len() > 255 || !text.bytes().all(word) {
+        let shown = text.escape_debug();
+        return Err(format!("`{shown}` is no symbol (letters, digits and `_`, without CONFIG_)"));
+    }
+    Ok(())
+}
+
+/// A name without folders: of a module, a subsystem, an architecture.
+pub fn name(text: &str) -> Result<(), Refusal> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"_-.,+".contains(&b);
+    let starts = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if !starts || text.len() > 255 || !text.bytes().all(word) {
+        return Err(format!("`{}` is no name (letters, digits, `_-.,+`)", text.escape_debug()));
+    }
+    Ok(())
+}
+
+/// Text for people, on one line.
+pub fn printable(text: &str) -> Result<(), Refusal> {
+    if text.chars().any(char::is_control) {
+        return Err(format!("`{}` has control characters", text.escape_debug()));
+    }
+    Ok(())
+}
+
+/// The prefix of a compiler: part of the name of a program, or with a path before it.
+pub fn compiler_prefix(text: &str) -> Result<(), Refusal> {
+    let word = |b: u8| b.is_ascii_alphanumeric() || b"_-.+/".contains(&b);
+    if !text.bytes().all(word) || text.starts_with('-') || text.split('/').any(|part| part == "..")
+    {
+        return Err(format!("`{}` is no prefix of a compiler", text.escape_debug()));
+    }
+    Ok(())
+}
+
+/// A value of a configuration as a `.config` has it: `y`, a number, or a string with quotes.
+pub fn value(text: &str) -> Result<(), Refusal> {
+    printable(text)?;
+    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let good = match inner {
+        Some(inner) => closed(inner),
+        None => {
+            let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            !text.is_empty() && text.bytes().all(word)
+        }
+    };
+    if good { Ok(()) } else { Err(format!("`{text}` is no value of a symbol")) }
+}
+
+/// Whether no quote ends the string early.
+fn closed(inner: &str) -> bool {
+    let mut characters = inner.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return false,
+            '\\' if characters.next().is_none() => return false,
+            _ => {}
+        }
+    }
+    true
+}
+
+/// Words whose next word belongs to them.
+pub const WITH_ARGUMENT: [&str; 10] = [
+    "-include",
+    "-imacros",
+    "-I",
+    "-isystem",
+    "-iquote",
+    "-idirafter",
+    "-D",
+    "-U",
+    "--param",
+    "-mllvm",
+];
+
+/// Beginnings of flags that would run other programs, or write or read where nobody looks.
+const REFUSED: [&str; 22] = [
+    "-fplugin",
+    "-wrapper",
+    "-specs",
+    "--specs",
+    "-B",
+    "-o",
+    "-MD",
+    "-MMD",
+    "-MF",
+    "-Wp,",
+    "-Wl,",
+    "-save-temps",
+    "--save-temps",
+    "-dump",
+    "-fdump",
+    "-aux-info",
+    "-no-canonical-prefixes",
+    "-fauto-profile",
+    "-fprofile-use",
+    "-Xlinker",
+    "-Xpreprocessor",
+    "-load",
+];
+
+/// Flags of a compiler, each a word or with its argument in the next word.
+pub fn flags(words: &[&str]) -> Vec<(usize, Refusal)> {
+    let mut refused = Vec::new();
+    let mut argument = None;
+    for (index, word) in words.iter().enumerate() {
+        let result = match argument.take() {
+            Some(flag) => flag_argument(flag, word),
+            None if WITH_ARGUMENT.contains(word) => {
+                argument = Some(*word);
+                Ok(())
+            }
+            None => flag(word),
+        };
+        refused.extend(result.err().map(|why| (index, why)));
+    }
+    if let (Some(flag), Some(last)) = (argument, words.len().checked_sub(1)) {
+        refused.push((last, format!("`{flag}` wants an argument")));
+    }
+    refused
+}
+
+fn flag(word: &str) -> Result<(), Refusal> {
+    printable(word)?;
+    if !word.starts_with('-') || word == "-" {
+        return Err(format!("`{word}` is no flag: it does not begin with `-`"));
+    }
+    if let Some(begin) = REFUSED.iter().find(|begin| word.starts_with(**begin)) {
+        return Err(format!("`{word}`: `{begin}` is not taken from a manifest"));
+    }
+    match word.strip_prefix("-I") {
+        Some(folder) => include_path(folder),
+        None => Ok(()),
+    }
+}
+
+fn flag_argument(flag: &str, word: &str) -> Result<(), Refusal> {
+    match flag {
+        "-include" | "-imacros" | "-I" | "-isystem" | "-iquote" | "-idirafter" => {
+            include_path(word)
+        }
+        _ => printable(word),
+    }
+}
+
+/// A path of a flag, with one of the words of [`super::Root`] before it or absolute.
+fn include_path(text: &str) -> Result<(), Refusal> {
+    for root in super::Root::ALL {
+        if let Some(rest) = text.strip_prefix(root.word()) {
+            return match rest.strip_prefix('/') {
+                Some(rest) => relative_path(rest),
+                None if rest.is_empty() => Ok(()),
+                None => Err(format!("`{text}` is no path")),
+            };
+        }
+    }
+    absolute_path(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_below_their_folder() {
+        for path in ["drivers/a.c", "a", "a..b/c"] {
+            relative_path(path).unwrap();
+        }
+        for path in ["", "/etc/passwd", "../x", "a/../../x", "a//b", "./a", "a/", "a\nb", "a\0b"] {
+            assert!(relative_path(path).is_err(), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn flags_that_run_programs_or_write_files_are_refused() {
+        let good = ["-DX=\"a b\"", "-I$(src)/drivers/x", "-include", "$(srctree)/a.h", "-Os"];
+        assert_eq!(flags(&good), []);
+        let bad = [
+            "-fplugin=/tmp/x.so",
+            "@/tmp/x",
+            "-o/tmp/x",
+            "-wrapper",
+            "-I../x",
+            "-I$(src)/../x",
+            "-Wp,-MMD,/tmp/x",
+            "x.c",
+            "-",
+            "-I$(HOME)/x",
+            "-B/tmp",
+        ];
+        for word in bad {
+            assert_eq!(flags(&[word]).len(), 1, "{word}");
+        }
+        assert_eq!(flags(&["-include"]).len(), 1);
+        assert_eq!(flags(&["-include", "../x"]).len(), 1);
+    }
+
+    #[test]
+    fn values_are_those_of_a_configuration() {
+        for text in ["y", "m", "n", "0x10", "-5", "\"\"", "\"a \\\" b\"", "\"/lib/x\""] {
+            value(text).unwrap();
+        }
+        for text in ["", "$(x)", "a b", "\"", "\"a\"b\"", "\"a\\\"", "y\nCONFIG_X=y"] {
+            assert!(value(text).is_err(), "{text:?}");
+        }
+    }
+}
