@@ -155,6 +155,15 @@ impl<'d, 'a> Table<'d, 'a> {
         self.needs(key).then(|| self.number(key))?
     }
 
+    /// True or false, if the key is there.
+    pub fn boolean(&mut self, key: &'static str) -> Option<Placed<bool>> {
+        let value = self.take(key)?;
+        match value.get_ref() {
+            DeValue::Boolean(truth) => Some(Placed { value: *truth, span: value.span() }),
+            _ => self.mistyped(key, "true or false", &value),
+        }
+    }
+
     /// A list of strings; nothing is the empty list.
     pub fn strings(&mut self, key: &'static str) -> Vec<Placed<String>> {
         let Some(value) = self.take(key) else { return Vec::new() };

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use l4re_packager::manifest::{Class, Manifest};
+use l4re_packager::manifest::systemd::Restart;
+use l4re_packager::manifest::{Class, Kind, Manifest, Source};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest")
@@ -62,4 +63,40 @@ fn every_key_arrives() {
     assert_eq!(manifest.l4re.bus.compatible, ["virtio,mmio"]);
     assert_eq!(manifest.l4re.example.options, ["-v"]);
     assert_eq!(manifest.l4re.example.create, ["device=disk0", "ds-max=4"]);
+}
+
+#[test]
+fn every_key_of_a_service_arrives() {
+    let manifest = read("good-service").unwrap();
+    let driver = &manifest.driver;
+    assert_eq!((driver.kind, driver.kind.folder()), (Kind::Tool, Some("/usr/bin")));
+    assert_eq!(driver.version.as_deref(), Some("1.2.0"));
+    assert_eq!(driver.homepage.as_deref(), Some("https://example.org/fs"));
+    assert_eq!(
+        (&driver.provides[..], &driver.requires[..]),
+        (&["file-server".to_owned()][..], &["block-driver".to_owned()][..])
+    );
+    let unit = &manifest.systemd;
+    assert_eq!((&unit.options[0][..], &unit.after[0][..]), ("-v", "blk.service"));
+    assert_eq!((&unit.requires[0][..], &unit.wants[0][..]), ("blk.service", "log.service"));
+    assert_eq!((&unit.wanted_by[..], unit.enable), (&["graphical.target".to_owned()][..], false));
+    assert_eq!((unit.restart, &unit.capabilities[0][..]), (Restart::Always, "CAP_SYS_ADMIN"));
+    assert_eq!(unit.environment, ["MODE=50% \"off\""]);
+    let caps: Vec<_> = manifest.caps.iter().map(|cap| (&cap.variable[..], &cap.source)).collect();
+    assert_eq!(
+        caps,
+        [
+            ("GLOBAL_FS", &Source::Server),
+            ("SCHED", &Source::Env("scheduler".into())),
+            ("JDB16CHARACTERS_", &Source::Given),
+        ]
+    );
+}
+
+#[test]
+fn without_the_tables_a_driver_is_an_enabled_service() {
+    let manifest = read("good").unwrap();
+    assert_eq!(manifest.driver.kind.folder(), Some("/usr/lib/drivers"));
+    assert_eq!(manifest.systemd.wanted_by, ["multi-user.target"]);
+    assert!(manifest.systemd.enable && manifest.caps.is_empty());
 }

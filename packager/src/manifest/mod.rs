@@ -11,6 +11,9 @@ use crate::document::Document;
 
 mod read;
 mod rules;
+pub mod systemd;
+
+pub use systemd::{Cap, Source, Systemd};
 
 /// Name of the file in a driver's folder.
 pub const FILE: &str = "driver.toml";
@@ -26,6 +29,10 @@ pub struct Manifest {
     pub c: Option<C>,
     /// `[l4re]`.
     pub l4re: L4re,
+    /// `[systemd]`; what holds without it if there is none.
+    pub systemd: Systemd,
+    /// `[[cap]]`.
+    pub caps: Vec<Cap>,
 }
 
 /// `[driver]`: who and what.
@@ -43,6 +50,47 @@ pub struct Driver {
     pub maintainer: String,
     /// SPDX expression.
     pub licence: String,
+    /// What kind of program it is, which decides where it is installed.
+    pub kind: Kind,
+    /// Its version, if it has one.
+    pub version: Option<String>,
+    /// Address of its page in the web, if it has one.
+    pub homepage: Option<String>,
+    /// Virtual packages that it implements, such as `block-driver`.
+    pub provides: Vec<String>,
+    /// Virtual packages that some other package must implement.
+    pub requires: Vec<String>,
+}
+
+/// What kind of program it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A driver.
+    Driver,
+    /// A program that people start.
+    Tool,
+    /// The first program of a system; it belongs into the initial file system only.
+    Init,
+}
+
+impl Kind {
+    /// All kinds with their names in the file.
+    pub const ALL: [(&'static str, Kind); 3] =
+        [("driver", Kind::Driver), ("tool", Kind::Tool), ("init", Kind::Init)];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        systemd::name_of(&Self::ALL, self)
+    }
+
+    /// Where it is installed in a root file system; the first program is not.
+    pub fn folder(self) -> Option<&'static str> {
+        match self {
+            Self::Driver => Some("/usr/lib/drivers"),
+            Self::Tool => Some("/usr/bin"),
+            Self::Init => None,
+        }
+    }
 }
 
 /// What a program offers to others.

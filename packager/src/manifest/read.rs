@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{Bus, C, Class, Driver, Example, L4re, Manifest, rules};
+use super::{Bus, C, Class, Driver, Example, Kind, L4re, Manifest, rules, systemd};
 use crate::diag::{Diagnostic, nearest};
 use crate::document::{Document, Placed, Table};
 use crate::target;
 
 /// A rule for a word.
-type Rule = fn(&str) -> Result<(), &'static str>;
+pub(super) type Rule = fn(&str) -> Result<(), &'static str>;
 
 pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Option<Manifest> {
     let driver = root.needed_table("driver").and_then(|table| driver(document, table));
@@ -17,6 +17,9 @@ pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Opti
     let span = root.span();
     let (l4re, bus_given) =
         root.table("l4re").map(|table| l4re(document, table)).unwrap_or_default();
+    let systemd =
+        root.table("systemd").map(|table| systemd::systemd(document, table)).unwrap_or_default();
+    let caps = systemd::caps(document, root.tables("cap"));
     root.finish();
     let driver = driver?;
     if driver.class == Class::Block && !bus_given {
@@ -25,7 +28,7 @@ pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Opti
             .help("for example: pci = [\"VEN_1AF4&DEV_1042\"] or compatible = [\"virtio,mmio\"]");
         document.report(diagnostic, span);
     }
-    Some(Manifest { driver, targets, c, l4re })
+    Some(Manifest { driver, targets, c, l4re, systemd, caps })
 }
 
 fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
@@ -35,6 +38,11 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     let class = table.needed_string("class");
     let maintainer = table.needed_string("maintainer");
     let licence = table.needed_string("licence");
+    let kind = table.string("kind");
+    let version = table.string("version");
+    let homepage = table.string("homepage");
+    let provides = table.strings("provides");
+    let requires = table.strings("requires");
     table.finish();
 
     // Each is checked even if another one is missing.
@@ -47,6 +55,18 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     let class = class.and_then(|word| class_of(document, &word));
     let maintainer = checked(document, "maintainer", maintainer, rules::address);
     let licence = checked(document, "licence", licence, rules::line);
+    let kind = match &kind {
+        Some(word) => systemd::one_of(document, "kind", &Kind::ALL, word)?,
+        None => Kind::Driver,
+    };
+    let optional = |key, word: Option<_>, rule| match word {
+        Some(word) => checked(document, key, Some(word), rule).map(Some),
+        None => Some(None),
+    };
+    let version = optional("version", version, rules::version as Rule);
+    let homepage = optional("homepage", homepage, rules::homepage as Rule);
+    let provides = all_checked(document, "provides", provides, rules::name);
+    let requires = all_checked(document, "requires", requires, rules::name);
     Some(Driver {
         name: name?,
         description: description?,
@@ -54,6 +74,11 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
         class: class?,
         maintainer: maintainer?,
         licence: licence?,
+        kind,
+        version: version?,
+        homepage: homepage?,
+        provides,
+        requires,
     })
 }
 
@@ -149,7 +174,7 @@ fn l4re(document: &Document<'_>, mut table: Table<'_, '_>) -> (L4re, bool) {
     (L4re { provides, requires, bus, example: example.unwrap_or_default() }, bus_given)
 }
 
-fn checked(
+pub(super) fn checked(
     document: &Document<'_>,
     key: &str,
     word: Option<Placed<String>>,
@@ -165,7 +190,7 @@ fn checked(
     }
 }
 
-fn all_checked(
+pub(super) fn all_checked(
     document: &Document<'_>,
     key: &str,
     words: Vec<Placed<String>>,

@@ -132,3 +132,25 @@ pub(super) fn define(word: &str) -> Result<(), &'static str> {
         Err("must be NAME or NAME=value")
     }
 }
+
+/// A version number: it becomes part of file names and of makefiles.
+pub(super) fn version(word: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._+~-".contains(c);
+    if word.starts_with(|c: char| c.is_ascii_digit()) && word.len() <= 64 && word.chars().all(plain)
+    {
+        Ok(())
+    } else {
+        Err("must start with a digit and hold only letters, digits and . _ + ~ -")
+    }
+}
+
+/// An address in the web.
+pub(super) fn homepage(word: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_graphic() && !"\"'`$\\<>".contains(c);
+    let rest = word.strip_prefix("https://").or(word.strip_prefix("http://"));
+    if rest.is_some_and(|rest| !rest.is_empty()) && word.chars().all(plain) {
+        Ok(())
+    } else {
+        Err("must be like https://example.org/driver")
+    }
+}

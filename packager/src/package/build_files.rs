@@ -9,16 +9,21 @@ use crate::target::Target;
 /// `Control`: what depends on what. `stdlibs` is needed although nothing is linked: the role for
 /// programs adds it, and the build stops for a library that `Control` does not name.
 pub(super) fn control(manifest: &Manifest) -> String {
-    let l4re = &manifest.l4re;
-    let words = |first: &str, rest: &[String]| {
-        let rest = rest.iter().filter(|word| *word != first);
-        std::iter::once(first).chain(rest.map(String::as_str)).collect::<Vec<_>>().join(" ")
+    let (driver, l4re) = (&manifest.driver, &manifest.l4re);
+    let words = |first: &str, virtuals: &[String], rest: &[String]| {
+        let mut words = vec![first.to_owned()];
+        for word in virtuals.iter().chain(rest) {
+            if !words.contains(word) {
+                words.push(word.clone());
+            }
+        }
+        words.join(" ")
     };
     format!(
         "# {GENERATED}\nprovides: {}\nrequires: {}\nmaintainer: {}\n",
-        words(&manifest.driver.name, &l4re.provides),
-        words("stdlibs", &l4re.requires),
-        manifest.driver.maintainer
+        words(&driver.name, &driver.provides, &l4re.provides),
+        words("stdlibs", &driver.requires, &l4re.requires),
+        driver.maintainer
     )
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -22,27 +22,42 @@ pub struct Entry {
 
 /// Files by their path below some folder, with `/` between the parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tree(BTreeMap<String, Entry>);
+pub struct Tree {
+    files: BTreeMap<String, Entry>,
+    /// Symbolic links and what they say.
+    links: BTreeMap<String, String>,
+}
 
 impl Tree {
     /// Adds a text.
     pub fn text(&mut self, path: &str, text: impl Into<String>) {
-        self.0.insert(path.into(), Entry { bytes: text.into().into_bytes(), executable: false });
+        self.files
+            .insert(path.into(), Entry { bytes: text.into().into_bytes(), executable: false });
     }
 
     /// Adds a program.
     pub fn program(&mut self, path: &str, bytes: Vec<u8>) {
-        self.0.insert(path.into(), Entry { bytes, executable: true });
+        self.files.insert(path.into(), Entry { bytes, executable: true });
+    }
+
+    /// Adds a symbolic link.
+    pub fn link(&mut self, path: &str, to: impl Into<String>) {
+        self.links.insert(path.into(), to.into());
+    }
+
+    /// The links with what they say, sorted by path.
+    pub fn links(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.links.iter().map(|(path, to)| (path.as_str(), to.as_str()))
     }
 
     /// The files, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
-        self.0.iter().map(|(path, entry)| (path.as_str(), entry))
+        self.files.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
     /// The file of that path.
     pub fn get(&self, path: &str) -> Option<&Entry> {
-        self.0.get(path)
+        self.files.get(path)
     }
 
     /// Makes `folder` exactly this tree, replacing a package that is there.
@@ -55,8 +70,17 @@ impl Tree {
     /// [`Failure`] if something cannot be written, or if `folder` is there and is no package of
     /// this tool: a slip in `--out` must not delete anything.
     pub fn write(&self, folder: &Path) -> Result<(), Failure> {
+        self.write_over(folder, &[manifest::FILE, "Control"])
+    }
+
+    /// The same for a tree that is not a package: what is replaced must have the files `marks`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tree::write`].
+    pub fn write_over(&self, folder: &Path, marks: &[&str]) -> Result<(), Failure> {
         let io = |error: io::Error| Failure::io("write", folder, &error);
-        must_be_ours(folder)?;
+        must_be_ours(folder, marks)?;
         let (parent, name) = match (folder.parent(), folder.file_name()) {
             (Some(parent), Some(name)) => (parent, name.to_string_lossy()),
             _ => return Err(io(io::ErrorKind::InvalidInput.into())),
@@ -87,6 +111,11 @@ impl Tree {
             file.write_all(&entry.bytes)?;
             file.set_permissions(fs::Permissions::from_mode(mode))?;
         }
+        for (path, to) in self.links() {
+            let path = folder.join(path);
+            path.parent().map_or(Ok(()), make)?;
+            symlink(to, path)?;
+        }
         Ok(())
     }
 
@@ -96,6 +125,18 @@ impl Tree {
     ///
     /// [`Failure`] if something cannot be read or is neither file nor folder.
     pub fn read(folder: &Path) -> Result<Self, Failure> {
+        let tree = Self::read_all(folder)?;
+        let Some((path, _)) = tree.links().next() else { return Ok(tree) };
+        let message = "neither a file nor a folder; a package has nothing else";
+        Err(Diagnostic::error("package", message).file(&folder.join(path)).into())
+    }
+
+    /// Reads a folder that may have symbolic links.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] if something cannot be read or is neither file, folder nor link.
+    pub fn read_all(folder: &Path) -> Result<Self, Failure> {
         let mut tree = Self::default();
         let mut todo = vec![(folder.to_owned(), String::new())];
         while let Some((path, prefix)) = todo.pop() {
@@ -109,7 +150,10 @@ impl Tree {
                 } else if kind.is_file() {
                     let bytes = fs::read(item.path()).map_err(failed)?;
                     let mode = item.metadata().map_err(failed)?.permissions().mode();
-                    tree.0.insert(name, Entry { bytes, executable: mode & 0o111 != 0 });
+                    tree.files.insert(name, Entry { bytes, executable: mode & 0o111 != 0 });
+                } else if kind.is_symlink() {
+                    let to = fs::read_link(item.path()).map_err(failed)?;
+                    tree.links.insert(name, to.to_string_lossy().into_owned());
                 } else {
                     let message = "neither a file nor a folder; a package has nothing else";
                     return Err(Diagnostic::error("package", message).file(&item.path()).into());
@@ -139,10 +183,10 @@ impl Drop for Draft {
     }
 }
 
-fn must_be_ours(folder: &Path) -> Result<(), Failure> {
+fn must_be_ours(folder: &Path, marks: &[&str]) -> Result<(), Failure> {
     let missing = !folder.exists();
     let empty = || folder.read_dir().is_ok_and(|mut items| items.next().is_none());
-    let ours = || [manifest::FILE, "Control"].iter().all(|file| folder.join(file).is_file());
+    let ours = || marks.iter().all(|file| folder.join(file).is_file());
     if missing || ours() || empty() {
         return Ok(());
     }
@@ -177,6 +221,18 @@ mod tests {
         tree("new").write(&folder).unwrap();
         assert_eq!(Tree::read(&folder).unwrap(), tree("new"));
         assert_eq!(names(&dir.path().join("pkg")), ["x"]);
+    }
+
+    #[test]
+    fn links_are_written_and_read_back_but_a_package_has_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("x");
+        let mut linked = tree("x");
+        linked.link("etc/wants/a.service", "../../a.service");
+        linked.write(&folder).unwrap();
+        assert_eq!(Tree::read_all(&folder).unwrap(), linked);
+        let message = Tree::read(&folder).unwrap_err().to_string();
+        assert!(message.contains("a package has nothing else"), "{message}");
     }
 
     #[test]
