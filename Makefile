@@ -10,7 +10,7 @@ GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
          -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
-.PHONY: help setup setup-test demo test test-host test-guest lint doc bench test-l4re package clean
+.PHONY: help setup setup-test demo test test-host test-guest lint doc bench bench-linux test-l4re package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,11 @@ test-guest: setup ## tests that boot guests in QEMU
 
 bench: setup ## counts and guest time a request, beside the blocking driver
 	@$(E2E) bench -- --out $(OUT)/bench
+
+bench-linux: setup-test ## reading a Linux tree, beside kconfiglib
+	@$(CARGO) build -q --release -p l4re-packager
+	@$(CARGO) run -q -p l4re-test-linux --bin bench-linux -- \
+		--packager "$${CARGO_TARGET_DIR:-target}/release/packager"
 
 package: setup ## the L4Re package of the virtio-blk server, in out/pkg
 	@$(CARGO) run -q -p l4re-packager -- build drivers/blk
