@@ -53,7 +53,7 @@ fn value() -> impl Strategy<Value = String> {
 
 fn module() -> impl Strategy<Value = Module> {
     let own = (name(), path(), any::<bool>(), paths(), paths(), paths());
-    let rest = (paths(), paths(), paths());
+    let rest = (paths(), paths(), paths(), btree_map(path(), flags(), 0..3));
     let entry = (flags(), vec(line(), 0..3)).prop_map(|(add, remove)| Flags { add, remove });
     let cflags = btree_map(path(), entry, 0..3);
     let member = (symbol(), path(), any::<bool>());
@@ -76,6 +76,7 @@ fn module() -> impl Strategy<Value = Module> {
         trace_headers: rest.1,
         shipped: rest.2,
         cflags,
+        defines: rest.3,
         conditional_members,
     })
 }
@@ -93,14 +94,19 @@ fn provider() -> impl Strategy<Value = Provider> {
 }
 
 fn compiler() -> impl Strategy<Value = Compiler> {
-    ("[a-z0-9/.]?[a-z0-9-]{0,20}", line(), flags(), flags(), flags(), flags()).prop_map(
-        |(prefix, version, cflags, aflags, module_flags, built_in_flags)| Compiler {
+    let c = (flags(), flags(), flags(), flags());
+    let assembler = (flags(), flags(), flags());
+    ("[a-z0-9/.]?[a-z0-9-]{0,20}", line(), c, assembler).prop_map(
+        |(prefix, version, c, assembler)| Compiler {
             prefix: prefix.trim_start_matches('-').replace("..", "."),
             version,
-            cflags,
-            aflags,
-            module_flags,
-            built_in_flags,
+            cppflags: c.0,
+            cflags: c.1,
+            cflags_module: c.2,
+            cflags_built_in: c.3,
+            aflags: assembler.0,
+            aflags_module: assembler.1,
+            aflags_built_in: assembler.2,
         },
     )
 }
@@ -110,7 +116,8 @@ fn manifest() -> impl Strategy<Value = DriverYaml> {
     let middle = (any::<u32>(), line(), proptest::sample::select(Base::ALL.to_vec()));
     let config = btree_map(symbol(), value(), 0..5);
     let built = (compiler(), vec(module(), 0..3), vec(provider(), 0..2));
-    let tail = (vec(line(), 0..3), vec(line(), 0..3), paths(), paths(), paths());
+    let texts = || vec(line(), 0..3);
+    let tail = (texts(), texts(), texts(), paths(), paths(), paths());
     (head, middle, config, built, tail).prop_map(|(head, middle, config, built, tail)| DriverYaml {
         driver: head.0,
         subsystem: head.1,
@@ -126,10 +133,11 @@ fn manifest() -> impl Strategy<Value = DriverYaml> {
         modules: built.1,
         providers: built.2,
         licenses: tail.0,
-        firmware: tail.1,
-        files: tail.2,
-        headers: tail.3,
-        generated_headers: tail.4,
+        module_licenses: tail.1,
+        firmware: tail.2,
+        files: tail.3,
+        headers: tail.4,
+        generated_headers: tail.5,
     })
 }
 
@@ -196,6 +204,7 @@ fn sample() -> DriverYaml {
         }],
         providers: vec![],
         licenses: vec!["GPL-2.0".into()],
+        module_licenses: vec!["GPL v2".into()],
         firmware: vec![],
         files: vec!["drivers/net/ethernet/intel/e1000/e1000_main.c".into()],
         headers: vec![],

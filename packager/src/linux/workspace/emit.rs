@@ -27,6 +27,7 @@ impl DriverYaml {
         out.each(0, "modules", &self.modules, Writer::module);
         out.each(0, "providers", &self.providers, Writer::provider);
         out.list(0, "licenses", &self.licenses);
+        out.list(0, "module_licenses", &self.module_licenses);
         out.list(0, "firmware", &self.firmware);
         out.list(0, "files", &self.files);
         out.list(0, "headers", &self.headers);
@@ -89,10 +90,13 @@ impl Writer {
         self.line(0, "compiler:");
         self.string(1, "prefix", &compiler.prefix);
         self.string(1, "version", &compiler.version);
+        self.list(1, "cppflags", &compiler.cppflags);
         self.list(1, "cflags", &compiler.cflags);
+        self.list(1, "cflags_module", &compiler.cflags_module);
+        self.list(1, "cflags_built_in", &compiler.cflags_built_in);
         self.list(1, "aflags", &compiler.aflags);
-        self.list(1, "module_flags", &compiler.module_flags);
-        self.list(1, "built_in_flags", &compiler.built_in_flags);
+        self.list(1, "aflags_module", &compiler.aflags_module);
+        self.list(1, "aflags_built_in", &compiler.aflags_built_in);
     }
 
     fn module(&mut self, depth: usize, module: &Module) {
@@ -106,6 +110,7 @@ impl Writer {
         self.list(depth, "trace_headers", &module.trace_headers);
         self.list(depth, "shipped", &module.shipped);
         self.cflags(depth, &module.cflags);
+        self.lists(depth, "defines", &module.defines);
         self.each(depth, "conditional_members", &module.conditional_members, Self::member);
     }
 
@@ -118,6 +123,16 @@ impl Writer {
             self.line(depth + 1, &format!("{}:", scalar(object)));
             self.list(depth + 2, "add", &flags.add);
             self.list(depth + 2, "remove", &flags.remove);
+        }
+    }
+
+    fn lists(&mut self, depth: usize, key: &str, entries: &BTreeMap<String, Vec<String>>) {
+        if entries.is_empty() {
+            return self.line(depth, &format!("{key}: {{}}"));
+        }
+        self.line(depth, &format!("{key}:"));
+        for (name, items) in entries {
+            self.list(depth + 1, &scalar(name), items);
         }
     }
 

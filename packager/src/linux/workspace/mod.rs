@@ -55,8 +55,10 @@ pub struct DriverYaml {
     pub modules: Vec<Module>,
     /// What the driver's `select`s turn on and linking needs.
     pub providers: Vec<Provider>,
-    /// SPDX licence expressions of the copied files, and the arguments of `MODULE_LICENSE`.
+    /// SPDX licence expressions of the copied files.
     pub licenses: Vec<String>,
+    /// The arguments of `MODULE_LICENSE`.
+    pub module_licenses: Vec<String>,
     /// Names of firmware files that the sources name.
     pub firmware: Vec<String>,
     /// The files copied to [`SOURCE_FOLDER`].
@@ -104,14 +106,20 @@ pub struct Compiler {
     pub prefix: String,
     /// What the compiler says of itself, the kernel's `CC_VERSION_TEXT`.
     pub version: String,
-    /// Flags for every object from C: preprocessor flags, include folders, `KBUILD_CFLAGS`.
+    /// For every object: the search path for headers and what is included before anything else.
+    pub cppflags: Vec<String>,
+    /// For every object from C.
     pub cflags: Vec<String>,
-    /// Flags for every object from assembler.
+    /// Besides, for objects from C of loadable modules.
+    pub cflags_module: Vec<String>,
+    /// Besides, for objects from C that are built into the kernel.
+    pub cflags_built_in: Vec<String>,
+    /// For every object from assembler.
     pub aflags: Vec<String>,
-    /// What objects of loadable modules get besides, from C and from assembler.
-    pub module_flags: Vec<String>,
-    /// What objects built into the kernel get besides, from C and from assembler.
-    pub built_in_flags: Vec<String>,
+    /// Besides, for objects from assembler of loadable modules.
+    pub aflags_module: Vec<String>,
+    /// Besides, for objects from assembler that are built into the kernel.
+    pub aflags_built_in: Vec<String>,
 }
 
 /// A module of a driver, or the same built into the kernel.
@@ -137,6 +145,8 @@ pub struct Module {
     pub shipped: Vec<String>,
     /// Flags of objects beyond those that every object gets; objects without are left out.
     pub cflags: BTreeMap<String, Flags>,
+    /// What names each object to its source: `-DKBUILD_MODNAME="e1000"` and its kin.
+    pub defines: BTreeMap<String, Vec<String>>,
     /// Objects that belong to the module under some configurations only.
     pub conditional_members: Vec<ConditionalMember>,
 }

@@ -77,6 +77,7 @@ fn driver_yaml(root: &mut Map<'_>) -> Option<DriverYaml> {
     let modules = modules(root);
     let providers = providers(root);
     let licenses = texts(root, "licenses", rules::printable);
+    let module_licenses = texts(root, "module_licenses", rules::printable);
     let firmware = texts(root, "firmware", rules::printable);
     let files = texts(root, "files", rules::relative_path);
     let headers = texts(root, "headers", rules::relative_path);
@@ -96,6 +97,7 @@ fn driver_yaml(root: &mut Map<'_>) -> Option<DriverYaml> {
         modules: modules?,
         providers: providers?,
         licenses: licenses?,
+        module_licenses: module_licenses?,
         firmware: firmware?,
         files: files?,
         headers: headers?,
@@ -167,6 +169,10 @@ fn config(root: &mut Map<'_>) -> Option<BTreeMap<String, String>> {
 
 fn flags(map: &mut Map<'_>, key: &'static str) -> Option<Vec<String>> {
     let found = map.strings(key)?;
+    checked_flags(map, found)
+}
+
+fn checked_flags(map: &Map<'_>, found: Vec<Placed>) -> Option<Vec<String>> {
     let words: Vec<&str> = found.iter().map(|word| word.text.as_str()).collect();
     let refused = rules::flags(&words);
     let clean = refused.is_empty();
@@ -182,18 +188,25 @@ fn compiler(root: &mut Map<'_>) -> Option<Compiler> {
     let mut map = root.map("compiler")?;
     let prefix = text(&mut map, "prefix", rules::compiler_prefix);
     let version = text(&mut map, "version", rules::printable);
-    let cflags = flags(&mut map, "cflags");
-    let aflags = flags(&mut map, "aflags");
-    let module_flags = flags(&mut map, "module_flags");
-    let built_in_flags = flags(&mut map, "built_in_flags");
+    let mut take = |key| flags(&mut map, key);
+    let cppflags = take("cppflags");
+    let cflags = take("cflags");
+    let cflags_module = take("cflags_module");
+    let cflags_built_in = take("cflags_built_in");
+    let aflags = take("aflags");
+    let aflags_module = take("aflags_module");
+    let aflags_built_in = take("aflags_built_in");
     map.finish();
     Some(Compiler {
         prefix: prefix?,
         version: version?,
+        cppflags: cppflags?,
         cflags: cflags?,
+        cflags_module: cflags_module?,
+        cflags_built_in: cflags_built_in?,
         aflags: aflags?,
-        module_flags: module_flags?,
-        built_in_flags: built_in_flags?,
+        aflags_module: aflags_module?,
+        aflags_built_in: aflags_built_in?,
     })
 }
 
@@ -213,6 +226,7 @@ fn module(mut map: Map<'_>) -> Option<Module> {
     let trace_headers = paths("trace_headers");
     let shipped = paths("shipped");
     let cflags = cflags(&mut map);
+    let defines = defines(&mut map);
     let members = map.maps("conditional_members").and_then(|maps| all(maps, member));
     map.finish();
     Some(Module {
@@ -226,6 +240,7 @@ fn module(mut map: Map<'_>) -> Option<Module> {
         trace_headers: trace_headers?,
         shipped: shipped?,
         cflags: cflags?,
+        defines: defines?,
         conditional_members: members?,
     })
 }
@@ -238,6 +253,16 @@ fn cflags(map: &mut Map<'_>) -> Option<BTreeMap<String, Flags>> {
         let remove = texts(&mut entry, "remove", rules::printable);
         entry.finish();
         Some((object?, Flags { add: add?, remove: remove? }))
+    });
+    entries.map(BTreeMap::from_iter)
+}
+
+fn defines(map: &mut Map<'_>) -> Option<BTreeMap<String, Vec<String>>> {
+    let map = map.map("defines")?;
+    let entries = all(map.lists_by_key()?, |(object, words)| {
+        let object = good(&map, object, rules::relative_path);
+        let words = checked_flags(&map, words);
+        Some((object?, words?))
     });
     entries.map(BTreeMap::from_iter)
 }

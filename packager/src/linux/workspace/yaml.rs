@@ -353,8 +353,12 @@ impl<'d> Map<'d> {
 
     /// A list of strings that must be there.
     pub fn strings(&mut self, key: &'static str) -> Option<Vec<Placed>> {
-        let wanted = "a list of strings";
         let node = self.take_needed(key)?;
+        self.as_strings(key, node)
+    }
+
+    fn as_strings(&self, key: &str, node: Node) -> Option<Vec<Placed>> {
+        let wanted = "a list of strings";
         let items = self.items(key, wanted, node)?;
         // Every one is looked at, so that every mistake is reported.
         let strings = items.into_iter().map(|item| self.as_string(key, wanted, item));
@@ -399,6 +403,15 @@ impl<'d> Map<'d> {
     pub fn maps_by_key(&self) -> Option<Vec<(Placed, Map<'d>)>> {
         let pair = |(text, at, node): (String, Position, Node)| {
             let value = self.as_map(&text, self.way(&text), "a mapping", node)?;
+            Some((Placed { text, at }, value))
+        };
+        self.by_key(pair)
+    }
+
+    /// All keys of a mapping whose keys are data, each with its place and its list of strings.
+    pub fn lists_by_key(&self) -> Option<Vec<(Placed, Vec<Placed>)>> {
+        let pair = |(text, at, node): (String, Position, Node)| {
+            let value = self.as_strings(&text, node)?;
             Some((Placed { text, at }, value))
         };
         self.by_key(pair)
