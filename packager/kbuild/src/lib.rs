@@ -34,10 +34,13 @@
 //! ```
 
 mod answers;
+
 mod config;
 mod directory;
 mod object;
+mod tree;
 
+pub mod make;
 pub mod survey;
 
 pub use answers::{Answer, Compiler, Host, NoHost, Question};
@@ -45,3 +48,4 @@ pub use config::{AutoConf, Globals, Lookup};
 pub use directory::{Directory, Module, State, Subdirectory};
 pub use object::{Flags, Instrumentation, Object, Source, Tool};
 pub use survey::Survey;
+pub use tree::{Dialect, Tree};

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+pub use crate::make::symbolic::Condition;
+
 /// A module that some configuration can build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SurveyedModule {
@@ -20,8 +22,8 @@ pub struct SurveyedModule {
     pub line: u32,
     /// The symbols in whose `obj-$(CONFIG_…)` it stands. Empty: listed by `obj-y`.
     pub symbols: Vec<String>,
-    /// Symbols of conditionals around the line that must be on.
-    pub needs: Vec<String>,
+    /// Conditionals around the line, and what else its value depends on.
+    pub conditions: Vec<Condition>,
     /// Whether it is linked from members.
     pub composite: bool,
     /// Paths of the objects that it always has; of one that is not composite, its own.
@@ -35,10 +37,8 @@ pub struct SurveyedModule {
 pub struct ConditionalMember {
     /// Path of the object.
     pub object: String,
-    /// The symbols in its `x-$(CONFIG_…)` and in conditionals around it that must be on.
-    pub symbols: Vec<String>,
-    /// Symbols of conditionals around it that must be off.
-    pub unless: Vec<String>,
+    /// The conditions: of its `x-$(CONFIG_…)` and of conditionals around it.
+    pub conditions: Vec<Condition>,
 }
 
 /// A directory that a symbol opens.

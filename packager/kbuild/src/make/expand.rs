@@ -1,0 +1,243 @@
+//! References in a text.
+
+use std::rc::Rc;
+
+use super::evaluate::Evaluator;
+use super::parse::reference_end;
+use super::symbolic::{self, Condition, GuardId, NameMatch};
+use super::variables::Piece;
+use super::words::{patsubst, trim, words};
+use super::{Stop, functions};
+
+type Outcome<T = ()> = Result<T, Stop>;
+
+impl Evaluator<'_> {
+    /// A text with all references replaced.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Evaluator::file`].
+    pub fn expand(&mut self, text: &str) -> Outcome<String> {
+        if !text.contains('$') {
+            return Ok(text.to_owned());
+        }
+        let mut out = String::with_capacity(text.len() * 2);
+        self.expand_into(text, &mut out)?;
+        Ok(out)
+    }
+
+    pub(super) fn expand_into(&mut self, text: &str, out: &mut String) -> Outcome {
+        let mut rest = text;
+        while let Some(dollar) = rest.find('$') {
+            out.push_str(&rest[..dollar]);
+            self.step()?;
+            let Some(end) = reference_end(rest, dollar) else {
+                return Err(self.unterminated(&rest[dollar + 1..]));
+            };
+            self.reference(&rest[dollar + 1..end], out)?;
+            if out.len() > self.limits.value {
+                return Err(self.stop("make-limit", "a value becomes too long"));
+            }
+            rest = &rest[end..];
+        }
+        out.push_str(rest);
+        Ok(())
+    }
+
+    /// What stands after the `$`.
+    fn reference(&mut self, reference: &str, out: &mut String) -> Outcome {
+        let (close, inner) = match reference.bytes().next() {
+            None => return Ok(()),
+            Some(b'$') => {
+                out.push('$');
+                return Ok(());
+            }
+            Some(b'(') => (b')', &reference[1..]),
+            Some(b'{') => (b'}', &reference[1..]),
+            Some(_) => return self.expand_variable(reference, out),
+        };
+        let inner = &inner[..inner.len() - 1];
+        self.descend()?;
+        match functions::find(inner) {
+            Some((function, arguments)) => self.function(function, arguments, close, out)?,
+            None if inner.contains('$') => {
+                let inner = self.expand(inner)?;
+                self.substitution_reference(&inner, out)?;
+            }
+            None => self.substitution_reference(inner, out)?,
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn unterminated(&self, reference: &str) -> Stop {
+        let close = if reference.starts_with('{') { '}' } else { ')' };
+        let message = match functions::find(reference.get(1..).unwrap_or_default()) {
+            Some((function, _)) => {
+                let name = function.name();
+                format!("unterminated call to function '{name}': missing '{close}'")
+            }
+            None => "unterminated variable reference".to_owned(),
+        };
+        self.stop("make-syntax", message)
+    }
+
+    /// `name` or `name:a=b`.
+    fn substitution_reference(&mut self, inner: &str, out: &mut String) -> Outcome {
+        let substitution = inner.split_once(':').and_then(|(name, substitution)| {
+            substitution.split_once('=').map(|(from, to)| (name, from, to))
+        });
+        let Some((name, from, to)) = substitution else {
+            return self.expand_variable(inner, out);
+        };
+        let value = self.value(name)?;
+        if from.contains('%') {
+            patsubst(out, from, to, &value);
+        } else {
+            let (from, to) = (format!("%{from}"), format!("%{to}"));
+            patsubst(out, &from, &to, &value);
+        }
+        Ok(())
+    }
+
+    /// The value of a variable: parameters first, then what Makefiles set, then the environment.
+    pub(super) fn expand_variable(&mut self, name: &str, out: &mut String) -> Outcome {
+        if let Some((_, value)) = self.locals.iter().rev().find(|(local, _)| **local == *name) {
+            out.push_str(value);
+            return Ok(());
+        }
+        if self.symbolic.is_some() {
+            return self.expand_symbolically(name, out);
+        }
+        let Some((name, variable)) = self.variables.get_key_value(name) else {
+            if let Some(value) = self.environment.variable(name) {
+                out.push_str(&value);
+            }
+            return Ok(());
+        };
+        if !variable.recursive {
+            out.push_str(&variable.value);
+            return Ok(());
+        }
+        if !variable.value.contains('$') {
+            out.push_str(&variable.value);
+            return Ok(());
+        }
+        let (name, value) = (Rc::clone(name), Rc::clone(&variable.value));
+        self.enter(&name)?;
+        self.expand_into(&value, out)?;
+        self.leave();
+        Ok(())
+    }
+
+    /// Begins to expand a recursive variable.
+    pub(super) fn enter(&mut self, name: &Rc<str>) -> Outcome {
+        if self.expanding.contains(name) {
+            let message = format!("recursive variable '{name}' references itself (eventually)");
+            return Err(self.stop("make-recursion", message));
+        }
+        self.descend()?;
+        self.expanding.push(Rc::clone(name));
+        Ok(())
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.expanding.pop();
+        self.depth -= 1;
+    }
+
+    /// All that any configuration puts into a variable, words under their guards.
+    fn expand_symbolically(&mut self, name: &str, out: &mut String) -> Outcome {
+        let pieces = self.pieces(name);
+        if pieces.is_empty() {
+            if !self.variables.contains_key(name)
+                && let Some(value) = self.environment.variable(name)
+            {
+                out.push_str(&value);
+            }
+            return Ok(());
+        }
+        let name: Rc<str> = name.into();
+        self.enter(&name)?;
+        let mut first = true;
+        for (piece, guard) in pieces {
+            let text =
+                if piece.recursive { self.expand(&piece.text)? } else { (*piece.text).into() };
+            if !first {
+                out.push(' ');
+            }
+            first = false;
+            if guard == 0 {
+                out.push_str(&text);
+                continue;
+            }
+            let mark = symbolic::guard_mark(guard);
+            for (index, word) in words(&text).enumerate() {
+                if index > 0 {
+                    out.push(' ');
+                }
+                out.push_str(&mark);
+                out.push_str(word);
+            }
+            if out.len() > self.limits.value {
+                return Err(self.stop("make-limit", "a value becomes too long"));
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// In a symbolic evaluation: the assignments that can contribute to a variable, with the
+    /// conditions of each, those of its name included.
+    pub(crate) fn pieces(&self, name: &str) -> Vec<(Piece, GuardId)> {
+        let mut found = Vec::new();
+        if let Some(variable) = self.variables.get(name) {
+            found.extend(variable.pieces.iter().map(|piece| (piece.clone(), piece.guard)));
+        }
+        for (template, matched) in self.templates_for(name) {
+            let Some(table) = self.symbolic else { break };
+            let symbols = table.symbols_in(&template);
+            let condition = match matched {
+                NameMatch { on: 0, .. } => Condition { symbols, all: false, holds: false },
+                NameMatch { on, marks } => Condition { symbols, all: on == marks, holds: true },
+            };
+            let guard = table.guard(0, [condition]);
+            if let Some(variable) = self.variables.get(&template) {
+                let pieces = variable.pieces.iter();
+                found.extend(pieces.map(|p| (p.clone(), table.both(guard, p.guard))));
+            }
+        }
+        found
+    }
+
+    /// The names with marks that can become `name`.
+    pub(crate) fn templates_for(&self, name: &str) -> Vec<(Rc<str>, NameMatch)> {
+        let mut found = Vec::new();
+        if self.templates.is_empty() {
+            return found;
+        }
+        // A mark becomes at most one letter, so the text in front of it is a beginning of the name.
+        for end in (0..=name.len()).rev().filter(|end| name.is_char_boundary(*end)) {
+            let Some(templates) = self.templates.get(&name[..end]) else { continue };
+            for template in templates {
+                if let Some(matched) = symbolic::match_name(template, name) {
+                    found.push((Rc::clone(template), matched));
+                }
+            }
+        }
+        found
+    }
+
+    /// Runs a command of `$(shell …)` or `!=`, or says that it was not run.
+    pub(super) fn shell(&mut self, command: &str) -> String {
+        match self.environment.shell(trim(command)) {
+            Ok(output) => {
+                output.trim_end_matches(['\n', '\r']).replace("\r\n", " ").replace('\n', " ")
+            }
+            Err(finding) => {
+                self.note(finding);
+                String::new()
+            }
+        }
+    }
+}

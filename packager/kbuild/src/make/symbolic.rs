@@ -1,0 +1,195 @@
+//! Evaluation for all configurations at once.
+//!
+//! The value of `CONFIG_X` is a mark (`\u{1}number\u{3}`) that text functions carry along. A
+//! conditional that compares marks is followed into both branches; what is assigned there carries a
+//! guard, and a word that comes out of a guarded assignment gets it as a prefix
+//! (`\u{2}number\u{3}`). Makefiles cannot contain these characters: they are blanked on reading.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use serde::Serialize;
+
+/// Index of a symbol.
+pub(crate) type SymbolId = u32;
+/// Index of a set of conditions; 0 is the empty one.
+pub(crate) type GuardId = u32;
+
+pub(crate) const SYMBOL: char = '\u{1}';
+pub(crate) const GUARD: char = '\u{2}';
+pub(crate) const END: char = '\u{3}';
+
+/// A condition on symbols.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Condition {
+    /// The symbols, without `CONFIG_`.
+    pub symbols: Vec<String>,
+    /// Whether all of the symbols are meant, or any of them.
+    pub all: bool,
+    /// Whether it must hold or must not hold.
+    pub holds: bool,
+}
+
+/// The marks and guards of an evaluation.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    symbols: RefCell<(Vec<Rc<str>>, HashMap<Rc<str>, SymbolId>)>,
+    guards: RefCell<(Vec<Vec<Condition>>, HashMap<Vec<Condition>, GuardId>)>,
+}
+
+impl Table {
+    /// The mark of a symbol.
+    pub(crate) fn mark(&self, name: &str) -> String {
+        let mut symbols = self.symbols.borrow_mut();
+        let id = match symbols.1.get(name) {
+            Some(id) => *id,
+            None => {
+                let id = u32::try_from(symbols.0.len()).unwrap_or(u32::MAX);
+                let name: Rc<str> = name.into();
+                symbols.0.push(Rc::clone(&name));
+                symbols.1.insert(name, id);
+                id
+            }
+        };
+        format!("{SYMBOL}{id}{END}")
+    }
+
+    /// The symbols marked in a text, in order, each once.
+    pub(crate) fn symbols_in(&self, text: &str) -> Vec<String> {
+        let symbols = self.symbols.borrow();
+        let mut found: Vec<String> = Vec::new();
+        for id in marks(text, SYMBOL) {
+            if let Some(name) = symbols.0.get(id as usize)
+                && !found.iter().any(|known| **known == **name)
+            {
+                found.push(name.to_string());
+            }
+        }
+        found
+    }
+
+    /// The guard for `conditions` in addition to those of `base`.
+    pub(crate) fn guard(
+        &self,
+        base: GuardId,
+        more: impl IntoIterator<Item = Condition>,
+    ) -> GuardId {
+        let mut conditions = self.conditions(base);
+        conditions.extend(more);
+        if conditions.is_empty() {
+            return 0;
+        }
+        conditions.sort();
+        conditions.dedup();
+        let mut guards = self.guards.borrow_mut();
+        if let Some(id) = guards.1.get(&conditions) {
+            return *id;
+        }
+        guards.0.push(conditions.clone());
+        let id = u32::try_from(guards.0.len()).unwrap_or(u32::MAX);
+        guards.1.insert(conditions, id);
+        id
+    }
+
+    /// The conditions of a guard.
+    pub(crate) fn conditions(&self, guard: GuardId) -> Vec<Condition> {
+        let index = (guard as usize).wrapping_sub(1);
+        self.guards.borrow().0.get(index).cloned().unwrap_or_default()
+    }
+
+    /// Both guards together.
+    pub(crate) fn both(&self, one: GuardId, other: GuardId) -> GuardId {
+        match (one, other) {
+            (0, only) | (only, 0) => only,
+            (one, other) if one == other => one,
+            _ => self.guard(one, self.conditions(other)),
+        }
+    }
+
+    /// Takes guard marks out of a text and says what they amount to.
+    pub(crate) fn take_guards(&self, text: &str) -> (String, GuardId) {
+        let mut guard = 0;
+        for id in marks(text, GUARD) {
+            guard = self.both(guard, id);
+        }
+        (without(text, GUARD), guard)
+    }
+}
+
+/// Whether a text contains marks of symbols or guards.
+pub(crate) fn is_symbolic(text: &str) -> bool {
+    text.bytes().any(|byte| byte == SYMBOL as u8 || byte == GUARD as u8)
+}
+
+/// The numbers of the marks of one kind.
+fn marks(text: &str, kind: char) -> impl Iterator<Item = u32> {
+    text.split(kind).skip(1).filter_map(|rest| rest.split(END).next()?.parse().ok())
+}
+
+/// A text without the marks of one kind.
+pub(crate) fn without(text: &str, kind: char) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut pieces = text.split(kind);
+    out.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        out.push_str(piece.split_once(END).map_or("", |(_, rest)| rest));
+    }
+    out
+}
+
+/// The prefix that puts a word under a guard.
+pub(crate) fn guard_mark(guard: GuardId) -> String {
+    format!("{GUARD}{guard}{END}")
+}
+
+/// What a name with marks (`objs-␁A␃␁B␃`) says about the symbols if it is to be `name`.
+/// `None` if it cannot be.
+pub(crate) fn match_name(template: &str, name: &str) -> Option<NameMatch> {
+    let mut found = NameMatch { on: 0, marks: 0 };
+    fits(template, name, &mut found).then_some(found)
+}
+
+/// How many of the marks of a template are `y` or `m` in a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NameMatch {
+    pub(crate) on: usize,
+    pub(crate) marks: usize,
+}
+
+fn fits(template: &str, name: &str, found: &mut NameMatch) -> bool {
+    let Some((literal, rest)) = template.split_once(SYMBOL) else {
+        return template == name;
+    };
+    let Some(name) = name.strip_prefix(literal) else {
+        return false;
+    };
+    let Some((_, rest)) = rest.split_once(END) else {
+        return false;
+    };
+    let before = *found;
+    // A mark is nothing, `y` or `m`. On first: that is what the Makefile is about.
+    if let Some(shorter) = name.strip_prefix(['y', 'm']) {
+        *found = NameMatch { on: before.on + 1, marks: before.marks + 1 };
+        if fits(rest, shorter, found) {
+            return true;
+        }
+    }
+    *found = NameMatch { on: before.on, marks: before.marks + 1 };
+    fits(rest, name, found)
+}
+
+/// What it means that a text with marks is equal to another text.
+pub(crate) fn condition(table: &Table, one: &str, other: &str, equal: bool) -> Vec<Condition> {
+    let text = [one, other].concat();
+    let symbols = table.symbols_in(&text);
+    if symbols.is_empty() {
+        return Vec::new();
+    }
+    // The side without marks says what is asked for: letters mean "on", nothing means "off".
+    let plain = if is_symbolic(one) { other } else { one };
+    let letters = plain.bytes().filter(u8::is_ascii_alphanumeric).count();
+    let off = letters == 0 || plain == "n";
+    let all = !off && letters >= symbols.len();
+    vec![Condition { symbols, all, holds: equal != off }]
+}

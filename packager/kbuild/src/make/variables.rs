@@ -1,0 +1,54 @@
+//! Variables.
+
+use std::rc::Rc;
+
+use super::symbolic::GuardId;
+
+/// A file and a line in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file.
+    pub(crate) file: Rc<str>,
+    /// The line, counted from 1.
+    pub(crate) line: u32,
+}
+
+/// A variable that a Makefile has set.
+#[derive(Debug, Clone)]
+pub(crate) struct Variable {
+    /// Whether the value is expanded when it is used.
+    pub(crate) recursive: bool,
+    /// Whether `override` set it.
+    pub(crate) overridden: bool,
+    /// The value; empty in a symbolic evaluation.
+    pub(crate) value: Rc<str>,
+    /// The value in a symbolic evaluation: what every assignment added.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// What one assignment added to a variable, in a symbolic evaluation.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece {
+    pub(crate) text: Rc<str>,
+    pub(crate) recursive: bool,
+    /// Under which conditions.
+    pub(crate) guard: GuardId,
+    pub(crate) place: Place,
+}
+
+impl Variable {
+    pub(crate) fn new(value: Rc<str>, recursive: bool) -> Self {
+        Self { recursive, overridden: false, value, pieces: Vec::new() }
+    }
+
+    /// `+=` with a text that is expanded already if the variable is simple.
+    pub(crate) fn append(&mut self, text: &str) {
+        self.value = if self.value.is_empty() {
+            // A variable that is there gets the separating space even if it is empty; nobody can
+            // see it once the value is taken apart into words, but tests of equality can.
+            format!(" {text}").into()
+        } else {
+            format!("{} {text}", self.value).into()
+        };
+    }
+}
