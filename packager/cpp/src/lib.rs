@@ -26,11 +26,23 @@
 //! (`#pragma push_macro` is). A header that is not found is recorded, and the scan goes on as if
 //! it were empty, where gcc ends. So does `#error`.
 
+mod compiler;
+mod condition;
+mod expand;
+mod files;
+mod intern;
+mod lines;
+mod macros;
 mod options;
+mod probe;
 mod result;
 mod scan;
+mod search;
 mod source;
+mod token;
+mod unit;
 
+pub use compiler::{Compiler, Language};
 pub use options::{Define, Options};
 pub use result::{Included, Missing, Origin, Scan};
 pub use scan::Preprocessor;

@@ -1,7 +1,10 @@
 //! What a command line says to the preprocessor.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use crate::compiler::{Compiler, Language};
 
 /// A definition on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -13,7 +16,7 @@ pub enum Define {
 }
 
 /// Under which search path and definitions a file is scanned.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default)]
 pub struct Options {
     /// What relative paths, also those of files to scan, are relative to. Empty: used as they are.
     pub directory: PathBuf,
@@ -21,7 +24,7 @@ pub struct Options {
     pub quote: Vec<PathBuf>,
     /// `-I`.
     pub include: Vec<PathBuf>,
-    /// `-isystem`, and what the compiler adds by itself.
+    /// `-isystem`.
     pub system: Vec<PathBuf>,
     /// `-idirafter`.
     pub after: Vec<PathBuf>,
@@ -31,10 +34,10 @@ pub struct Options {
     pub forced_macros: Vec<PathBuf>,
     /// `-D` and `-U`, in order.
     pub defines: Vec<Define>,
-    /// What the compiler defines by itself: the output of `cc … -dM -E`.
-    pub predefined: Arc<str>,
-    /// Whether the file is assembler: an unknown directive is a comment there.
-    pub assembler: bool,
+    /// What the compiler knows by itself.
+    pub compiler: Arc<Compiler>,
+    /// In assembler an unknown directive is a comment.
+    pub language: Language,
 }
 
 impl Options {
@@ -82,5 +85,21 @@ impl Options {
     pub fn define(&mut self, definition: &str) {
         let (name, text) = definition.split_once('=').unwrap_or((definition, "1"));
         self.defines.push(Define::Define(name.into(), text.into()));
+    }
+
+    /// The definitions as directives.
+    pub(crate) fn command_line(&self) -> String {
+        let mut lines = String::new();
+        for define in &self.defines {
+            // What follows a line break is not part of a definition.
+            let first = |text: &str| text.lines().next().unwrap_or_default().to_owned();
+            let _ = match define {
+                Define::Define(name, text) => {
+                    writeln!(lines, "#define {} {}", first(name), first(text))
+                }
+                Define::Undefine(name) => writeln!(lines, "#undef {}", first(name)),
+            };
+        }
+        lines
     }
 }
