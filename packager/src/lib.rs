@@ -20,10 +20,13 @@ pub mod cli;
 pub mod document;
 pub mod drvinfo;
 pub mod elf;
+pub mod install;
 pub mod linux;
 pub mod manifest;
 pub mod package;
+pub mod resolve;
 pub mod run;
 pub mod target;
+pub mod udi;
 
 pub use l4re_diag as diag;

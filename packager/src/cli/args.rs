@@ -45,6 +45,10 @@ pub enum Verb {
     Check(Check),
     /// Boot a package in QEMU on the stand-in kernel and judge the result
     Run(Run),
+    /// Build, pack and set up drivers as UDI packages
+    Udi(super::udi::Udi),
+    /// Find what is wrong with the dependencies of an L4Re tree
+    Resolve(super::resolve::Resolve),
 }
 
 /// Compile a driver, check the program, and make its package.

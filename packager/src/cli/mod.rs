@@ -11,12 +11,17 @@ use crate::{build, check, run};
 
 mod args;
 mod output;
+mod udi;
+mod resolve;
 
 use args::{Cli, Verb};
 use output::Output;
 
 /// Runs the command; the exit code is 0 if all is well, 1 if the work failed, 2 for wrong usage.
 pub fn main() -> ExitCode {
+    if let Some(good) = udi::applet(std::env::args_os().next().as_deref()) {
+        return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     // Wrong usage ends here, with code 2.
     let cli = Cli::parse();
     let mut output = Output::new(cli.json, cli.quiet, cli.verbose);
@@ -34,7 +39,9 @@ pub fn main() -> ExitCode {
             }
             good
         }
+        Verb::Resolve(args) => resolve::run(args, &mut output),
         Verb::Run(args) => run_verb(&mut output, &args.into()),
+        Verb::Udi(args) => udi::run(args, &mut output),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
