@@ -1,0 +1,256 @@
+//! The lines below `config`, `choice`, `menu` and `comment`.
+
+use std::sync::Arc;
+
+use super::cursor::{Cursor, Wrong};
+use super::{Entry, Parser, nearest_keyword};
+use crate::dialect::Choices;
+use crate::lex::{Lexer, Token};
+use crate::model::{HelpSpan, PropertyKind, SymbolType};
+
+impl Entry {
+    fn describe(self) -> &'static str {
+        match self {
+            Self::None => "this place: nothing is being defined",
+            Self::Config | Self::MenuConfig => "a symbol",
+            Self::Choice => "a choice",
+            Self::Menu => "a menu",
+            Self::Comment => "a comment",
+        }
+    }
+
+    fn is_config(self) -> bool {
+        matches!(self, Self::Config | Self::MenuConfig)
+    }
+}
+
+fn type_of(word: &str) -> Option<SymbolType> {
+    Some(match word {
+        "bool" | "def_bool" => SymbolType::Bool,
+        "tristate" | "def_tristate" => SymbolType::Tristate,
+        "int" => SymbolType::Int,
+        "hex" => SymbolType::Hex,
+        "string" => SymbolType::String,
+        _ => return None,
+    })
+}
+
+impl Parser<'_> {
+    pub(super) fn option<'t>(
+        &mut self,
+        cursor: &mut Cursor<'_, 't>,
+        word: &str,
+        lexer: &mut Lexer<'t>,
+    ) -> Result<(), Wrong> {
+        let valued = self.dialect.choices == Choices::Valued;
+        let entry = self.entry;
+        let (config, choice) = (entry.is_config(), entry == Entry::Choice);
+        let fits = match word {
+            "bool" => config || choice,
+            "tristate" => config || choice && valued,
+            "int" | "hex" | "string" | "def_bool" | "def_tristate" | "select" | "imply"
+            | "range" | "modules" | "option" => config,
+            "default" | "prompt" | "help" | "---help---" => config || choice,
+            "depends" => entry != Entry::None,
+            "visible" => entry == Entry::Menu,
+            "optional" if valued => choice,
+            "transitional" if self.dialect.transitional => config,
+            _ => return Err(unknown(cursor, word, valued)),
+        };
+        if !fits {
+            let what = format!("`{word}` does not belong to {}", entry.describe());
+            return Err(Wrong::at(cursor.offset(), what, "the line is ignored"));
+        }
+        cursor.skip();
+        match word {
+            "default" | "def_bool" | "def_tristate" => self.default_option(cursor, word),
+            "prompt" => self.prompt_option(cursor),
+            "select" | "imply" => self.select_option(cursor, word),
+            "range" => self.range_option(cursor),
+            "depends" => self.depends_option(cursor),
+            "visible" => self.visible_option(cursor),
+            "help" | "---help---" => self.help_option(cursor, word, lexer),
+            "modules" => self.modules_option(cursor),
+            "option" => self.option_option(cursor),
+            "optional" | "transitional" => self.flag_option(cursor, word),
+            _ => self.type_option(cursor, word),
+        }
+    }
+
+    fn type_option(&mut self, cursor: &mut Cursor<'_, '_>, word: &str) -> Result<(), Wrong> {
+        let location = self.location();
+        if matches!(cursor.peek(), Some(Token::Quoted(..))) {
+            let text = self.quoted(cursor, "a prompt")?;
+            let condition = self.condition(cursor)?;
+            cursor.end()?;
+            self.build.add_prompt(&text, condition, location);
+        }
+        cursor.end()?;
+        if let Some(symbol_type) = type_of(word) {
+            self.build.set_type(symbol_type);
+        }
+        Ok(())
+    }
+
+    fn prompt_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        let text = self.quoted(cursor, "the prompt in quotes")?;
+        let condition = self.condition(cursor)?;
+        cursor.end()?;
+        self.build.add_prompt(&text, condition, self.location());
+        Ok(())
+    }
+
+    fn default_option(&mut self, cursor: &mut Cursor<'_, '_>, word: &str) -> Result<(), Wrong> {
+        let value = if self.entry == Entry::Choice {
+            let name = self.name(cursor, "a member of the choice")?;
+            let symbol = self.build.named(&name);
+            self.build.exprs.symbol(symbol)
+        } else {
+            self.expression(cursor)?
+        };
+        let condition = self.condition(cursor)?;
+        cursor.end()?;
+        self.build.add_property(PropertyKind::Default(value), condition, self.location());
+        if let Some(symbol_type) = type_of(word) {
+            self.build.set_type(symbol_type);
+        }
+        Ok(())
+    }
+
+    fn select_option(&mut self, cursor: &mut Cursor<'_, '_>, word: &str) -> Result<(), Wrong> {
+        let name = self.name(cursor, "a symbol")?;
+        let target = self.build.named(&name);
+        let condition = self.condition(cursor)?;
+        cursor.end()?;
+        let kind = if word == "select" {
+            PropertyKind::Select(target)
+        } else {
+            PropertyKind::Imply(target)
+        };
+        self.build.add_property(kind, condition, self.location());
+        Ok(())
+    }
+
+    fn range_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        let low = self.symbol(cursor)?;
+        let high = self.symbol(cursor)?;
+        let condition = self.condition(cursor)?;
+        cursor.end()?;
+        self.build.add_property(PropertyKind::Range(low, high), condition, self.location());
+        Ok(())
+    }
+
+    fn depends_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        if !cursor.keyword("on") {
+            return Err(cursor.expected("`on`"));
+        }
+        let condition = self.expression(cursor)?;
+        cursor.end()?;
+        let menu = self.build.entry.index();
+        let depends = self.build.menus[menu].depends;
+        self.build.menus[menu].depends = self.build.exprs.and(depends, condition);
+        Ok(())
+    }
+
+    fn visible_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        let condition = self.condition(cursor)?;
+        cursor.end()?;
+        let menu = self.build.entry.index();
+        let visible = self.build.menus[menu].visible_if;
+        self.build.menus[menu].visible_if = self.build.exprs.and(visible, condition);
+        Ok(())
+    }
+
+    fn help_option<'t>(
+        &mut self,
+        cursor: &mut Cursor<'_, 't>,
+        word: &str,
+        lexer: &mut Lexer<'t>,
+    ) -> Result<(), Wrong> {
+        let offset = cursor.offset();
+        let tail = cursor.end();
+        let (start, end) = lexer.help();
+        tail?;
+        let menu = self.build.entry.index();
+        let symbol = self.build.menus[menu].symbol;
+        let name = symbol.map(|symbol| Arc::clone(&self.build.symbols[symbol.index()].name));
+        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| "<choice>".into());
+        let Some(text) = self.files.last().map(|file| Arc::clone(&file.text)) else {
+            return Ok(());
+        };
+        if word == "---help---" {
+            let what = "`---help---` is read as `help`; Linux 5.9 and later refuse it";
+            self.warning(Some(offset), "kconfig-old-help", what);
+        }
+        if self.build.menus[menu].help.is_some() {
+            let what = format!("'{name}' defined with more than one help text; the last is used");
+            self.warning(None, "kconfig-help-twice", what);
+        }
+        if text[start..end].trim().is_empty() {
+            self.warning(None, "kconfig-help-blank", format!("'{name}' has a blank help text"));
+        }
+        let span = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let help = HelpSpan { text, start: span(start), end: span(end) };
+        self.build.menus[menu].help = Some(help);
+        Ok(())
+    }
+
+    fn modules_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        let offset = cursor.offset();
+        cursor.end()?;
+        let symbol = self.build.menus[self.build.entry.index()].symbol;
+        if let (Some(first), Some(second)) = (self.build.modules, symbol) {
+            let first = Arc::clone(&self.build.symbols[first.index()].name);
+            let second = &self.build.symbols[second.index()].name;
+            let what = format!(
+                "symbol '{second}' has the attribute `modules`, which symbol '{first}' has already"
+            );
+            return Err(Wrong::at(offset, what, "only one symbol switches modules on"));
+        }
+        self.build.modules = symbol;
+        Ok(())
+    }
+
+    /// `option modules` and its kin, gone in Linux 5.14 or earlier.
+    fn option_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        if cursor.keyword("modules") {
+            return self.modules_option(cursor);
+        }
+        let help = "Linux 5.15 and later have no `option` lines; the line is ignored";
+        let wrong = cursor.expected("`modules`");
+        Err(Wrong::at(wrong.offset, wrong.message, help))
+    }
+
+    fn flag_option(&mut self, cursor: &mut Cursor<'_, '_>, word: &str) -> Result<(), Wrong> {
+        cursor.end()?;
+        if let Some(symbol) = self.build.menus[self.build.entry.index()].symbol {
+            let symbol = &mut self.build.symbols[symbol.index()];
+            match word {
+                "optional" => symbol.optional = true,
+                _ => symbol.transitional = true,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The error for a statement that no rule knows.
+fn unknown(cursor: &Cursor<'_, '_>, word: &str, valued: bool) -> Wrong {
+    let offset = cursor.offset();
+    let help = match word {
+        "rsource" | "osource" | "orsource" => {
+            "this is kconfiglib's; Linux only has `source`, with names relative to the tree".into()
+        }
+        "optional" if !valued => "choices cannot be `optional` since Linux 6.10".into(),
+        "transitional" => "`transitional` needs Linux 6.18".into(),
+        _ => match nearest_keyword(word) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "the line is ignored".to_owned(),
+        },
+    };
+    if word.is_empty() {
+        return Wrong::at(offset, "invalid statement", "a statement begins with a keyword");
+    }
+    Wrong::at(offset, format!("unknown statement `{word}`"), help)
+}
+
