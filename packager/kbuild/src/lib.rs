@@ -11,7 +11,7 @@
 //! All paths are relative to the root of the tree and use `/`; the Makefiles are evaluated as
 //! `make` would when it is started in the root of the tree (`srctree`, `objtree` = `.`).
 //!
-//! ```ignore
+//! ```no_run
 //! # fn main() -> Result<(), l4re_diag::Failure> {
 //! use l4re_kbuild::{AutoConf, Build, Globals, NoHost, Scope, Setup, Survey, Tree};
 //!
@@ -34,18 +34,23 @@
 //! ```
 
 mod answers;
-
+mod build;
 mod config;
 mod directory;
+mod environment;
+mod evaluate;
+mod flags;
 mod object;
+mod source;
 mod tree;
 
 pub mod make;
 pub mod survey;
 
 pub use answers::{Answer, Compiler, Host, NoHost, Question};
+pub use build::{Build, Resolution, Scope, Setup};
 pub use config::{AutoConf, Globals, Lookup};
 pub use directory::{Directory, Module, State, Subdirectory};
 pub use object::{Flags, Instrumentation, Object, Source, Tool};
-pub use survey::Survey;
+pub use survey::{Condition, Survey, SurveyedModule};
 pub use tree::{Dialect, Tree};

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::config::Globals;
 use crate::directory::State;
+use crate::make::words::words;
 
 /// One object file of a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -79,20 +81,26 @@ pub struct Flags {
 
 /// An instrumentation tool that adds flags to objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Tool {
-    /// Coverage (`GCOV_PROFILE`, `CFLAGS_GCOV`).
+    /// Coverage (`GCOV_PROFILE`).
     Gcov,
-    /// Address sanitizer (`KASAN_SANITIZE`, `CFLAGS_KASAN`).
+    /// Address sanitizer (`KASAN_SANITIZE`).
     Kasan,
-    /// Memory sanitizer (`KMSAN_SANITIZE`, `CFLAGS_KMSAN`).
+    /// Memory sanitizer (`KMSAN_SANITIZE`).
     Kmsan,
-    /// Undefined behaviour sanitizer (`UBSAN_SANITIZE`, `CFLAGS_UBSAN`).
+    /// Reports of the memory sanitizer (`KMSAN_ENABLE_CHECKS`).
+    KmsanChecks,
+    /// Undefined behaviour sanitizer (`UBSAN_SANITIZE`).
     Ubsan,
-    /// Coverage for fuzzing (`KCOV_INSTRUMENT`, `CFLAGS_KCOV`).
+    /// Its part for signed arithmetic (`UBSAN_SIGNED_WRAP`).
+    UbsanSignedWrap,
+    /// Coverage for fuzzing (`KCOV_INSTRUMENT`).
     Kcov,
-    /// Concurrency sanitizer (`KCSAN_SANITIZE`, `CFLAGS_KCSAN`).
+    /// Concurrency sanitizer (`KCSAN_SANITIZE`).
     Kcsan,
+    /// Only its barriers (`KCSAN_INSTRUMENT_BARRIERS`).
+    KcsanBarriers,
     /// Checks of `objtool` (`OBJECT_FILES_NON_STANDARD`); on means that it runs over the object.
     Objtool,
 }
@@ -100,9 +108,80 @@ pub enum Tool {
 /// What happens to one object with one tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Instrumentation {
-    /// The tool.
+    /// The tool. Only those that the configuration turns on are listed, and `objtool` if the
+    /// Makefile has an opinion about it.
     pub tool: Tool,
-    /// Whether the object is instrumented. Objects of which this is said are those that the
-    /// configuration instruments, and those that the Makefile has an opinion about.
+    /// Whether the object is instrumented.
     pub on: bool,
+}
+
+impl Instrumentation {
+    /// The flags that come after [`Flags::additions`]: values of variables of the top Makefile.
+    pub fn flags(self, globals: &Globals) -> Vec<String> {
+        let value = |name: &str| globals.get(name).unwrap_or_default();
+        let text = match (self.tool, self.on) {
+            (Tool::Gcov, true) => value("CFLAGS_GCOV"),
+            (Tool::Kasan, true) => value("CFLAGS_KASAN"),
+            (Tool::Kasan, false) => value("CFLAGS_KASAN_NOSANITIZE"),
+            (Tool::Kmsan, true) => value("CFLAGS_KMSAN"),
+            (Tool::KmsanChecks, false) => "-mllvm -msan-disable-checks=1",
+            (Tool::Ubsan, true) => value("CFLAGS_UBSAN"),
+            (Tool::UbsanSignedWrap, true) => value("CFLAGS_UBSAN_SIGNED_WRAP"),
+            (Tool::Kcov, true) => value("CFLAGS_KCOV"),
+            (Tool::Kcsan, true) => value("CFLAGS_KCSAN"),
+            (Tool::KcsanBarriers, true) => "-D__KCSAN_INSTRUMENT_BARRIERS__",
+            _ => "",
+        };
+        words(text).map(str::to_owned).collect()
+    }
+}
+
+impl Flags {
+    /// The additions as the compiler gets them: split and unquoted as the shell would.
+    pub fn arguments(&self) -> Vec<String> {
+        shell_words(&self.additions.join(" "))
+    }
+}
+
+/// Splits a text into arguments as the shell does with quotes and backslashes; nothing is expanded.
+pub(crate) fn shell_words(text: &str) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut current: Option<String> = None;
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            ' ' | '\t' | '\n' => arguments.extend(current.take()),
+            '\'' => {
+                let argument = current.get_or_insert_default();
+                argument.extend(characters.by_ref().take_while(|c| *c != '\''));
+            }
+            '"' => {
+                let argument = current.get_or_insert_default();
+                while let Some(inner) = characters.next() {
+                    match inner {
+                        '"' => break,
+                        '\\' if matches!(characters.peek(), Some('"' | '\\' | '$' | '`')) => {
+                            argument.extend(characters.next());
+                        }
+                        inner => argument.push(inner),
+                    }
+                }
+            }
+            '\\' => current.get_or_insert_default().extend(characters.next()),
+            character => current.get_or_insert_default().push(character),
+        }
+    }
+    arguments.extend(current);
+    arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell_words;
+
+    #[test]
+    fn arguments_lose_their_quotes_like_in_the_shell() {
+        let words = shell_words(r#"-DA='"x y"' -DB=\"z\" -D"C D"=1 '' -DE"#);
+        assert_eq!(words, ["-DA=\"x y\"", "-DB=\"z\"", "-DC D=1", "", "-DE"]);
+    }
 }

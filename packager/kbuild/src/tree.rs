@@ -51,12 +51,19 @@ pub struct Dialect {
     pub kmod_prefix: bool,
     /// Objects of modules are told `KBUILD_MODFILE`, too.
     pub module_modfile: bool,
+    /// `cc-option,-Wno-x` asks the compiler about `-Wx` (6.12 and later); it accepts any `-Wno-x`.
+    pub probe_positive_warnings: bool,
+    /// UBSAN is for all objects only with `CONFIG_UBSAN_SANITIZE_ALL` (until 6.8).
+    pub ubsan_sanitize_all: bool,
+    /// There is `UBSAN_SIGNED_WRAP`.
+    pub ubsan_signed_wrap: bool,
 }
 
 impl Dialect {
     fn of(root: &Path) -> Self {
         let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
         let text = read("scripts/Makefile.build") + &read("scripts/Makefile.lib");
+        let compiler = read("scripts/Makefile.compiler") + &read("scripts/Kbuild.include");
         let root_kbuild = read("Kbuild")
             .lines()
             .any(|line| line.starts_with("obj-y") && line.trim_end().ends_with("drivers/"));
@@ -76,6 +83,9 @@ impl Dialect {
                 || definition("\na_flags ").contains("modfile_flags"),
             kmod_prefix: text.contains("-D__KBUILD_MODNAME=kmod_"),
             module_modfile: definition("\nc_flags ").contains("modfile_flags"),
+            probe_positive_warnings: compiler.contains("$(3:-Wno-%=-W%)"),
+            ubsan_sanitize_all: text.contains("CONFIG_UBSAN_SANITIZE_ALL"),
+            ubsan_signed_wrap: text.contains("UBSAN_SIGNED_WRAP"),
         }
     }
 
@@ -88,6 +98,9 @@ impl Dialect {
         assembler_modfile: true,
         kmod_prefix: true,
         module_modfile: false,
+        probe_positive_warnings: true,
+        ubsan_sanitize_all: false,
+        ubsan_signed_wrap: true,
     };
 }
 

@@ -9,7 +9,7 @@ use l4re_diag::{Diagnostic, Position};
 use super::ast::{Assignment, Branch, Kind, Makefile, Operator, Statement, Test};
 use super::symbolic::{self, GuardId, Table};
 use super::variables::{Piece, Place, Variable};
-use super::words::{trim, words};
+use super::words::{Pattern, normalize, trim, words};
 use super::{Environment, Files, Stop, parse};
 
 /// Bounds on what a Makefile can make the evaluation do.
@@ -170,6 +170,48 @@ impl<'a> Evaluator<'a> {
     /// Whether a Makefile has set a variable, even to nothing.
     pub fn is_set(&self, name: &str) -> bool {
         self.variables.contains_key(name)
+    }
+
+    /// Whether some variables have other values for some targets.
+    pub fn has_target_variables(&self) -> bool {
+        !self.target_variables.is_empty()
+    }
+
+    /// Does something while the variables have the values that they have for a target.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Evaluator::file`], and those of `action`.
+    pub fn with_target<T>(
+        &mut self,
+        target: &str,
+        action: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let fits = |variable: &&TargetVariable| {
+            let wanted = normalize(&variable.target);
+            Pattern::new(&wanted).matches(target)
+        };
+        let specific: Vec<_> = self.target_variables.iter().filter(fits).cloned().collect();
+        if specific.is_empty() {
+            return action(self);
+        }
+        let outer = self.place.clone();
+        let mut saved: Vec<(Rc<str>, Option<Variable>)> = Vec::new();
+        let mut outcome = Ok(());
+        for TargetVariable { assignment, place, .. } in specific {
+            saved.push((Rc::clone(&assignment.name), self.variables.get(&assignment.name).cloned()));
+            self.place = place;
+            outcome = outcome.and_then(|()| self.assign(&assignment));
+        }
+        self.place = outer;
+        let result = outcome.and_then(|()| action(self));
+        for (name, variable) in saved.into_iter().rev() {
+            match variable {
+                Some(variable) => self.variables.insert(name, variable),
+                None => self.variables.remove(&name),
+            };
+        }
+        result
     }
 
     /// The rules read, in order.

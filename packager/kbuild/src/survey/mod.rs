@@ -114,3 +114,11 @@ impl Survey {
         indices.iter().filter_map(|index| self.modules.get(*index))
     }
 }
+
+impl ConditionalMember {
+    /// Whether it is there because a symbol is on.
+    pub fn depends_on(&self, symbol: &str) -> bool {
+        let mut on = self.conditions.iter().filter(|condition| condition.holds);
+        on.any(|condition| condition.symbols.iter().any(|known| known == symbol))
+    }
+}
