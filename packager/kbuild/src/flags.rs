@@ -138,14 +138,19 @@ fn difference(
     current: Vec<String>,
     mut removals: Vec<String>,
 ) -> Flags {
+    let patterns = removals.join(" ");
+    let filter = Filter::new(&patterns);
     let mut kept = 0;
     let mut base: HashMap<&str, usize> = HashMap::new();
     let mut order: Vec<&str> = Vec::new();
     if let Knowledge::One(setup) = request.surroundings.knowledge {
         for name in language.bases {
             for word in words(setup.globals.get(name).unwrap_or_default()) {
-                *base.entry(word).or_default() += 1;
-                order.push(word);
+                // What is taken out and is there all the same was added again.
+                if !filter.matches(word) {
+                    *base.entry(word).or_default() += 1;
+                    order.push(word);
+                }
             }
         }
     }
@@ -161,8 +166,6 @@ fn difference(
         }
     }
     let replaces = kept < language.bases.len();
-    let patterns = removals.join(" ");
-    let filter = Filter::new(&patterns);
     // What is missing and is explained by no pattern was taken out of the variable itself.
     let mut missing: Vec<String> = Vec::new();
     for word in order {
@@ -170,7 +173,7 @@ fn difference(
             && *count > 0
         {
             *count -= 1;
-            if !filter.matches(word) && !missing.iter().any(|known| known == word) {
+            if !missing.iter().any(|known| known == word) {
                 missing.push(word.to_owned());
             }
         }

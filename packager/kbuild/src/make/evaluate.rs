@@ -7,7 +7,7 @@ use std::rc::Rc;
 use l4re_diag::{Diagnostic, Position};
 
 use super::ast::{Assignment, Branch, Kind, Makefile, Operator, Statement, Test};
-use super::symbolic::{self, GuardId, Table};
+use super::symbolic::{self, GuardId, Table, Templates};
 use super::variables::{Piece, Place, Variable};
 use super::words::{Pattern, normalize, trim, words};
 use super::{Environment, Files, Stop, parse};
@@ -66,8 +66,7 @@ pub struct Evaluator<'a> {
     pub(super) place: Place,
     pub(super) symbolic: Option<&'a Table>,
     pub(super) guard: GuardId,
-    /// Names with marks, by the text in front of the first mark.
-    pub(super) templates: HashMap<Rc<str>, Vec<Rc<str>>>,
+    pub(super) templates: Templates,
     rules: Vec<Rule>,
     pub(super) target_variables: Vec<TargetVariable>,
     read: Vec<Rc<str>>,
@@ -92,7 +91,7 @@ impl<'a> Evaluator<'a> {
             place: Place { file: "".into(), line: 0 },
             symbolic: None,
             guard: 0,
-            templates: HashMap::new(),
+            templates: Templates::default(),
             rules: Vec::new(),
             target_variables: Vec::new(),
             read: Vec::new(),
@@ -573,10 +572,8 @@ impl<'a> Evaluator<'a> {
             _ => Rc::clone(&assignment.value),
         };
         let name: Rc<str> = name.into();
-        if !self.variables.contains_key(&name)
-            && let Some(mark) = name.find(symbolic::SYMBOL)
-        {
-            self.templates.entry(name[..mark].into()).or_default().push(Rc::clone(&name));
+        if !self.variables.contains_key(&name) {
+            self.templates.add(&name);
         }
         let variable =
             self.variables.entry(name).or_insert_with(|| Variable::new("".into(), !simple));

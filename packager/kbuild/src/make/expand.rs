@@ -4,12 +4,21 @@ use std::rc::Rc;
 
 use super::evaluate::Evaluator;
 use super::parse::reference_end;
-use super::symbolic::{self, Condition, GuardId, NameMatch};
+use super::symbolic::{self, Condition, NameMatch};
 use super::variables::Piece;
 use super::words::{patsubst, trim, words};
 use super::{Stop, functions};
 
 type Outcome<T = ()> = Result<T, Stop>;
+
+/// In a symbolic evaluation: an assignment that can contribute to a variable.
+#[derive(Debug, Clone)]
+pub(crate) struct Contribution {
+    /// The assignment.
+    pub(crate) piece: Piece,
+    /// What its name (`obj-$(CONFIG_X)`) needs for that.
+    pub(crate) name: Option<Condition>,
+}
 
 impl Evaluator<'_> {
     /// A text with all references replaced.
@@ -148,8 +157,8 @@ impl Evaluator<'_> {
 
     /// All that any configuration puts into a variable, words under their guards.
     fn expand_symbolically(&mut self, name: &str, out: &mut String) -> Outcome {
-        let pieces = self.pieces(name);
-        if pieces.is_empty() {
+        let contributions = self.contributions(name);
+        if contributions.is_empty() {
             if !self.variables.contains_key(name)
                 && let Some(value) = self.environment.variable(name)
             {
@@ -160,9 +169,14 @@ impl Evaluator<'_> {
         let name: Rc<str> = name.into();
         self.enter(&name)?;
         let mut first = true;
-        for (piece, guard) in pieces {
-            let text =
-                if piece.recursive { self.expand(&piece.text)? } else { (*piece.text).into() };
+        for contribution in contributions {
+            let text = self.contributed(&contribution)?;
+            let guard = match (self.symbolic, contribution.name) {
+                (Some(table), Some(condition)) => {
+                    table.guard(contribution.piece.guard, [condition])
+                }
+                _ => contribution.piece.guard,
+            };
             if !first {
                 out.push(' ');
             }
@@ -187,45 +201,51 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// In a symbolic evaluation: the assignments that can contribute to a variable, with the
-    /// conditions of each, those of its name included.
-    pub(crate) fn pieces(&self, name: &str) -> Vec<(Piece, GuardId)> {
+    /// In a symbolic evaluation: the assignments that can contribute to a variable.
+    pub(crate) fn contributions(&self, name: &str) -> Vec<Contribution> {
         let mut found = Vec::new();
         if let Some(variable) = self.variables.get(name) {
-            found.extend(variable.pieces.iter().map(|piece| (piece.clone(), piece.guard)));
+            let own = |piece: &Piece| Contribution { piece: piece.clone(), name: None };
+            found.extend(variable.pieces.iter().map(own));
         }
-        for (template, matched) in self.templates_for(name) {
-            let Some(table) = self.symbolic else { break };
-            let symbols = table.symbols_in(&template);
-            let condition = match matched {
-                NameMatch { on: 0, .. } => Condition { symbols, all: false, holds: false },
-                NameMatch { on, marks } => Condition { symbols, all: on == marks, holds: true },
+        let Some(table) = self.symbolic else { return found };
+        self.templates.matching(name, |template, NameMatch { on, marks }| {
+            let symbols = table.symbols_in(template);
+            let condition = match on {
+                0 => Condition { symbols, all: false, holds: false },
+                on => Condition { symbols, all: on == marks, holds: true },
             };
-            let guard = table.guard(0, [condition]);
-            if let Some(variable) = self.variables.get(&template) {
-                let pieces = variable.pieces.iter();
-                found.extend(pieces.map(|p| (p.clone(), table.both(guard, p.guard))));
+            if let Some(variable) = self.variables.get(&**template) {
+                let by_name = |piece: &Piece| Contribution {
+                    piece: piece.clone(),
+                    name: Some(condition.clone()),
+                };
+                found.extend(variable.pieces.iter().map(by_name));
             }
-        }
+        });
         found
     }
 
-    /// The names with marks that can become `name`.
-    pub(crate) fn templates_for(&self, name: &str) -> Vec<(Rc<str>, NameMatch)> {
-        let mut found = Vec::new();
-        if self.templates.is_empty() {
-            return found;
+    /// In a symbolic evaluation: whether anything can contribute to a variable.
+    pub(crate) fn has_contributions(&self, name: &str) -> bool {
+        if self.variables.get(name).is_some_and(|variable| !variable.pieces.is_empty()) {
+            return true;
         }
-        // A mark becomes at most one letter, so the text in front of it is a beginning of the name.
-        for end in (0..=name.len()).rev().filter(|end| name.is_char_boundary(*end)) {
-            let Some(templates) = self.templates.get(&name[..end]) else { continue };
-            for template in templates {
-                if let Some(matched) = symbolic::match_name(template, name) {
-                    found.push((Rc::clone(template), matched));
-                }
-            }
+        let mut any = false;
+        self.templates.matching(name, |_, _| any = true);
+        any
+    }
+
+    /// What an assignment contributes, expanded.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Evaluator::file`].
+    pub(crate) fn contributed(&mut self, contribution: &Contribution) -> Outcome<String> {
+        match contribution.piece.recursive {
+            true => self.expand(&contribution.piece.text),
+            false => Ok((*contribution.piece.text).into()),
         }
-        found
     }
 
     /// Runs a command of `$(shell …)` or `!=`, or says that it was not run.

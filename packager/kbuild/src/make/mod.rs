@@ -26,6 +26,7 @@ use l4re_diag::Diagnostic;
 
 pub use ast::{Assignment, Branch, Kind, Makefile, Operator, Statement, Test};
 pub use evaluate::{Evaluator, Limits, Rule};
+pub(crate) use expand::Contribution;
 pub use parse::{SyntaxError, parse};
 
 /// The files that Makefiles can see.

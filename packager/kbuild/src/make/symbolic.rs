@@ -179,6 +179,46 @@ fn fits(template: &str, name: &str, found: &mut NameMatch) -> bool {
     fits(rest, name, found)
 }
 
+/// Names of variables with marks.
+#[derive(Debug, Default)]
+pub(crate) struct Templates {
+    /// Those that end in marks (`x-␁A␃`), by what stands in front of the first mark.
+    ending: HashMap<Rc<str>, Vec<Rc<str>>>,
+    /// The few others.
+    others: Vec<Rc<str>>,
+}
+
+impl Templates {
+    /// Adds a name if it has marks.
+    pub(crate) fn add(&mut self, name: &Rc<str>) {
+        let Some(mark) = name.find(SYMBOL) else { return };
+        if without(&name[mark..], SYMBOL).is_empty() {
+            self.ending.entry(name[..mark].into()).or_default().push(Rc::clone(name));
+        } else {
+            self.others.push(Rc::clone(name));
+        }
+    }
+
+    /// The names that can become `name`.
+    pub(crate) fn matching(&self, name: &str, mut found: impl FnMut(&Rc<str>, NameMatch)) {
+        let mut candidate = |template: &Rc<str>| {
+            if let Some(matched) = match_name(template, name) {
+                found(template, matched);
+            }
+        };
+        // Marks become nothing, `y` or `m`.
+        let mut beginning = name;
+        loop {
+            self.ending.get(beginning).into_iter().flatten().for_each(&mut candidate);
+            match beginning.strip_suffix(['y', 'm']) {
+                Some(shorter) => beginning = shorter,
+                None => break,
+            }
+        }
+        self.others.iter().for_each(candidate);
+    }
+}
+
 /// What it means that a text with marks is equal to another text.
 pub(crate) fn condition(table: &Table, one: &str, other: &str, equal: bool) -> Vec<Condition> {
     let text = [one, other].concat();

@@ -3,8 +3,11 @@
 //! One pass over every Makefile that can be reached from the root for one architecture. Values of
 //! `CONFIG_…` stay symbolic; both branches of a conditional that depends on one are followed.
 
+mod read;
+
 use std::collections::BTreeMap;
 
+use l4re_diag::Report;
 use serde::Serialize;
 
 pub use crate::make::symbolic::Condition;
@@ -16,20 +19,28 @@ pub struct SurveyedModule {
     pub name: String,
     /// The directory whose Makefile lists it.
     pub directory: String,
-    /// The Makefile (or file included by it) that lists it.
-    pub makefile: String,
-    /// The line there.
-    pub line: u32,
-    /// The symbols in whose `obj-$(CONFIG_…)` it stands. Empty: listed by `obj-y`.
-    pub symbols: Vec<String>,
-    /// Conditionals around the line, and what else its value depends on.
-    pub conditions: Vec<Condition>,
+    /// Where it is listed. Several symbols can list the same module.
+    pub listings: Vec<Listing>,
     /// Whether it is linked from members.
     pub composite: bool,
     /// Paths of the objects that it always has; of one that is not composite, its own.
     pub objects: Vec<String>,
     /// Objects that depend on further symbols.
     pub conditional: Vec<ConditionalMember>,
+}
+
+/// A line that lists a module.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listing {
+    /// The Makefile, or a file included by it.
+    pub makefile: String,
+    /// The line there.
+    pub line: u32,
+    /// The symbols in its `obj-$(CONFIG_…)`; for `obj-y` those of the conditionals around it that
+    /// must be on. Empty: listed whatever the configuration is.
+    pub symbols: Vec<String>,
+    /// Conditionals around the line, and what else its value depends on.
+    pub conditions: Vec<Condition>,
 }
 
 /// A member of a composite that depends on symbols.
@@ -60,6 +71,8 @@ pub struct Uses {
     pub modules: Vec<usize>,
     /// Modules of which it turns on members only.
     pub member_of: Vec<usize>,
+    /// Modules that other symbols list, inside of conditionals that need it.
+    pub condition_of: Vec<usize>,
     /// Directories it opens.
     pub gates: Vec<Gate>,
     /// Objects it adds to a `lib.a`.
@@ -72,6 +85,7 @@ pub struct Survey {
     modules: Vec<SurveyedModule>,
     symbols: BTreeMap<String, Uses>,
     makefiles: Vec<String>,
+    report: Report,
 }
 
 impl Survey {
@@ -105,13 +119,26 @@ impl Survey {
         self.uses(symbol).map_or(&[], |uses| &uses.gates)
     }
 
-    /// The Makefiles read.
+    /// What was found on the way.
+    pub fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The Makefiles read, included files too.
     pub fn makefiles(&self) -> &[String] {
         &self.makefiles
     }
 
     fn indexed<'a>(&'a self, indices: &'a [usize]) -> impl Iterator<Item = &'a SurveyedModule> {
         indices.iter().filter_map(|index| self.modules.get(*index))
+    }
+}
+
+impl SurveyedModule {
+    /// All symbols that list it.
+    pub fn symbols(&self) -> impl Iterator<Item = &str> {
+        let symbols = self.listings.iter().flat_map(|listing| listing.symbols.iter());
+        symbols.map(String::as_str)
     }
 }
 
