@@ -47,12 +47,7 @@ impl Link {
 
 /// Reports symbols that depend on themselves.
 pub(crate) fn check(build: &mut Builder) {
-    let mut search = Search {
-        build,
-        states: Vec::new(),
-        path: Vec::new(),
-        reported: Vec::new(),
-    };
+    let mut search = Search { build, states: Vec::new(), path: Vec::new(), reported: Vec::new() };
     search.states = vec![State::Unknown; search.build.symbols.len()];
     for index in 0..search.states.len() {
         let symbol = SymbolId(u32::try_from(index).unwrap_or(u32::MAX));

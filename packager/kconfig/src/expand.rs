@@ -260,12 +260,7 @@ impl<'e> Expander<'e> {
     }
 
     /// `error-if`: at once if its condition is known, else when values are asked for.
-    fn error_if(
-        &mut self,
-        condition: &Rope,
-        message: &Rope,
-        place: &Place,
-    ) -> Result<(), Refusal> {
+    fn error_if(&mut self, condition: &Rope, message: &Rope, place: &Place) -> Result<(), Refusal> {
         match condition.known() {
             Some("y") => {
                 refuse(self.probes.force(message), "the Kconfig files themselves demand this")

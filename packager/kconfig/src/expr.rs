@@ -93,8 +93,7 @@ pub(crate) struct Exprs {
 
 impl Exprs {
     pub(crate) fn new() -> Self {
-        let mut exprs =
-            Self { nodes: Vec::new(), leaves: Vec::new(), index: FxHashMap::default() };
+        let mut exprs = Self { nodes: Vec::new(), leaves: Vec::new(), index: FxHashMap::default() };
         for constant in [SymbolId::NO, SymbolId::MOD, SymbolId::YES] {
             exprs.symbol(constant);
         }

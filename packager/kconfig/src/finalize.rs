@@ -8,9 +8,7 @@ use l4re_diag::Diagnostic;
 use crate::build::Builder;
 use crate::dialect::{Choices, Dialect};
 use crate::expr::ExprId;
-use crate::model::{
-    Location, MenuId, PropertyKind, Reverse, SymbolId, SymbolKind, SymbolType,
-};
+use crate::model::{Location, MenuId, PropertyKind, Reverse, SymbolId, SymbolKind, SymbolType};
 use crate::number;
 use crate::simplify::{Scope, Simplifier, mentions};
 
@@ -321,7 +319,8 @@ impl Finalizer<'_> {
 
     /// Complaints about the members of choices (since Linux 6.11).
     fn exclusive_members(&mut self) {
-        let choices: Vec<SymbolId> = self.build.menus.iter().filter_map(|menu| menu.symbol).collect();
+        let choices: Vec<SymbolId> =
+            self.build.menus.iter().filter_map(|menu| menu.symbol).collect();
         for choice in choices {
             for member in self.build.symbols[choice.index()].members.clone() {
                 let properties = self.build.symbols[member.index()].properties.clone();
@@ -407,8 +406,7 @@ impl Finalizer<'_> {
                         "config symbol '{name}' uses {word}, but is not bool or tristate"
                     ));
                 }
-                let fits =
-                    other.symbol_type == SymbolType::Unknown || other.symbol_type.is_logic();
+                let fits = other.symbol_type == SymbolType::Unknown || other.symbol_type.is_logic();
                 (!fits).then(|| {
                     let other = &other.name;
                     format!("'{other}' has wrong type: {word} needs a bool or tristate")
@@ -436,4 +434,3 @@ impl Finalizer<'_> {
         }
     }
 }
-

@@ -97,7 +97,7 @@ pub(crate) struct Probes {
     probes: Vec<Probe>,
     index: FxHashMap<Rope, ProbeId>,
     /// The words and quoted texts that stand for symbols and have commands in them.
-    leaves: FxHashMap<SymbolId, Rope>,
+    leaves: FxHashMap<SymbolId, (Rope, bool)>,
     pub(crate) checks: Vec<Check>,
     /// Commands that could not be run at all.
     failures: Mutex<Report>,
@@ -132,13 +132,14 @@ impl Probes {
         id
     }
 
-    pub(crate) fn add_leaf(&mut self, symbol: SymbolId, text: Rope) {
-        self.leaves.insert(symbol, text);
+    pub(crate) fn add_leaf(&mut self, symbol: SymbolId, text: Rope, quoted: bool) {
+        self.leaves.insert(symbol, (text, quoted));
     }
 
-    /// The text of a leaf, running what has to be run.
-    pub(crate) fn leaf(&self, symbol: SymbolId) -> String {
-        self.leaves.get(&symbol).map(|rope| self.force(rope)).unwrap_or_default()
+    /// The text of a leaf, running what has to be run, and whether it is quoted.
+    pub(crate) fn leaf(&self, symbol: SymbolId) -> (String, bool) {
+        let leaf = self.leaves.get(&symbol).map(|(rope, quoted)| (self.force(rope), *quoted));
+        leaf.unwrap_or_default()
     }
 
     /// The text of a rope, running what has to be run.

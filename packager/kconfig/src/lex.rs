@@ -62,9 +62,33 @@ pub(crate) enum Statement<'t> {
 
 /// The words that are not names.
 pub(crate) const KEYWORDS: &[&str] = &[
-    "bool", "choice", "comment", "config", "def_bool", "def_tristate", "default", "depends",
-    "endchoice", "endif", "endmenu", "help", "hex", "if", "imply", "int", "mainmenu", "menu",
-    "menuconfig", "modules", "on", "prompt", "range", "select", "source", "string", "tristate",
+    "bool",
+    "choice",
+    "comment",
+    "config",
+    "def_bool",
+    "def_tristate",
+    "default",
+    "depends",
+    "endchoice",
+    "endif",
+    "endmenu",
+    "help",
+    "hex",
+    "if",
+    "imply",
+    "int",
+    "mainmenu",
+    "menu",
+    "menuconfig",
+    "modules",
+    "on",
+    "prompt",
+    "range",
+    "select",
+    "source",
+    "string",
+    "tristate",
     "visible",
 ];
 
@@ -264,11 +288,7 @@ impl<'t> Lexer<'t> {
         Ok((!empty).then(|| Token::Expanded(value, &line[..at])))
     }
 
-    fn quoted(
-        &mut self,
-        expander: &mut Expander<'_>,
-        place: &Place,
-    ) -> Result<Spot<'t>, Refusal> {
+    fn quoted(&mut self, expander: &mut Expander<'_>, place: &Place) -> Result<Spot<'t>, Refusal> {
         let offset = self.position;
         let line = self.rest_of_line();
         let quote = line.as_bytes().first().copied();

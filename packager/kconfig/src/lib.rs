@@ -30,6 +30,7 @@
 //! are run by a [`Shell`], and only when a value that was asked for depends on them.
 
 mod build;
+mod config;
 mod cycles;
 mod dialect;
 mod environment;
@@ -46,6 +47,7 @@ mod shell;
 mod simplify;
 mod source;
 
+pub use config::{Cause, Config, NotSettable, Preset, Unmet, Value, Why};
 pub use dialect::{Choices, Dialect};
 pub use environment::{Environment, Tools, source_architecture};
 pub use expr::{Comparison, DisplayExpr, Expr, ExprId};

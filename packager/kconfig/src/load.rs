@@ -103,9 +103,8 @@ fn hash(name: &str) -> u32 {
     if name.is_empty() {
         return 0;
     }
-    name.bytes().fold(2_166_136_261, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    name.bytes()
+        .fold(2_166_136_261, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 #[cfg(test)]

@@ -121,7 +121,9 @@ impl Comparable {
             return Self::Text;
         }
         match (symbol_type, parsed.signed()) {
-            (SymbolType::Hex, _) if parsed.negative => Self::Unsigned(parsed.magnitude.wrapping_neg()),
+            (SymbolType::Hex, _) if parsed.negative => {
+                Self::Unsigned(parsed.magnitude.wrapping_neg())
+            }
             (SymbolType::Hex, _) => Self::Unsigned(parsed.magnitude),
             (_, Some(number)) => Self::Signed(number),
             (_, None) => Self::Text,
@@ -179,9 +181,10 @@ mod tests {
         assert_eq!(compare(("010", Unknown), ("8", Int)), Ordering::Equal);
         assert_eq!(compare(("abc", Unknown), ("abd", Int)), Ordering::Less);
         assert_eq!(compare(("y", Tristate), ("m", Tristate)), Ordering::Greater);
-        assert_eq!(compare(("99999999999999999999", Int), ("9", Int)), Ordering::Equal.then(
-            "99999999999999999999".cmp("9")
-        ));
+        assert_eq!(
+            compare(("99999999999999999999", Int), ("9", Int)),
+            Ordering::Equal.then("99999999999999999999".cmp("9"))
+        );
     }
 
     #[test]

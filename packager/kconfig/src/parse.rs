@@ -111,8 +111,12 @@ impl<'a> Parser<'a> {
     /// The text of a file, unless something speaks against reading it.
     fn open(&mut self, name: &str) -> Option<Arc<str>> {
         if self.files.iter().any(|file| *file.name == *name) {
-            let chain: Vec<String> =
-                self.files.iter().rev().map(|file| format!("{}:{}", file.name, file.line)).collect();
+            let chain: Vec<String> = self
+                .files
+                .iter()
+                .rev()
+                .map(|file| format!("{}:{}", file.name, file.line))
+                .collect();
             let what = format!("recursive inclusion of \"{name}\"");
             let help = format!("it is being read already: included from {}", chain.join(", from "));
             self.error(None, "kconfig-source-cycle", what, help);

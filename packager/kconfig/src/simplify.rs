@@ -307,7 +307,8 @@ fn joined(scope: &mut Scope<'_>, how: Junction, a: ExprId, b: ExprId) -> Option<
     if same(scope, a, b) {
         return Some(a);
     }
-    let symbol = subject(scope.exprs, a).filter(|symbol| subject(scope.exprs, b) == Some(*symbol))?;
+    let symbol =
+        subject(scope.exprs, a).filter(|symbol| subject(scope.exprs, b) == Some(*symbol))?;
     let symbol_type = scope.symbol_type(symbol);
     if !symbol_type.is_logic() {
         return None;

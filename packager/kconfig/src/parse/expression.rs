@@ -99,7 +99,7 @@ impl Parser<'_> {
                 let written = written.trim_matches(['"', '\'']);
                 let (symbol, new) = self.build.probe(value, quoted, written);
                 if new {
-                    self.expander.probes.add_leaf(symbol, value.clone());
+                    self.expander.probes.add_leaf(symbol, value.clone(), quoted);
                 }
                 symbol
             }

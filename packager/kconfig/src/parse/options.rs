@@ -253,4 +253,3 @@ fn unknown(cursor: &Cursor<'_, '_>, word: &str, valued: bool) -> Wrong {
     }
     Wrong::at(offset, format!("unknown statement `{word}`"), help)
 }
-

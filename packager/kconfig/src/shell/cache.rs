@@ -13,7 +13,17 @@ use crate::environment::Environment;
 
 /// The variables that name programs which commands run.
 const PROGRAMS: &[&str] = &[
-    "CC", "LD", "AR", "NM", "OBJCOPY", "HOSTCC", "RUSTC", "HOSTRUSTC", "BINDGEN", "PAHOLE", "PYTHON3",
+    "CC",
+    "LD",
+    "AR",
+    "NM",
+    "OBJCOPY",
+    "HOSTCC",
+    "RUSTC",
+    "HOSTRUSTC",
+    "BINDGEN",
+    "PAHOLE",
+    "PYTHON3",
 ];
 
 /// First line of a cache file: its format.
