@@ -38,6 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for finding in build.report().iter() {
         eprintln!("{finding}");
     }
-    eprintln!("{} directories, {} modules in {time:?}", build.directories().len(), build.modules().count());
+    eprintln!(
+        "{} directories, {} modules in {time:?}",
+        build.directories().len(),
+        build.modules().count()
+    );
     Ok(())
 }

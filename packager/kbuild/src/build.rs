@@ -41,7 +41,10 @@ pub enum Scope<'a> {
 impl Scope<'_> {
     fn includes(&self, path: &str) -> bool {
         let below = |path: &str, of: &str| {
-            of.is_empty() || path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            of.is_empty()
+                || path
+                    .strip_prefix(of)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         match self {
             Self::All => true,
@@ -121,7 +124,9 @@ impl Build {
     ) {
         let Some(makefile) = tree.makefile_of(&visit.path) else {
             let message = "the directory is listed but has neither a `Kbuild` nor a `Makefile`";
-            findings.push(Diagnostic::warning("kbuild-no-makefile", message).file(Path::new(&visit.path)));
+            findings.push(
+                Diagnostic::warning("kbuild-no-makefile", message).file(Path::new(&visit.path)),
+            );
             return;
         };
         let knowledge = Knowledge::One(setup);

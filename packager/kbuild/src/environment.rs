@@ -32,8 +32,16 @@ pub(crate) enum Knowledge<'a> {
 
 /// Macros of `scripts/Kbuild.include` for recipes: they decide nothing outside of one.
 const RECIPE_MACROS: [&str; 10] = [
-    "if_changed", "if_changed_dep", "if_changed_rule", "cmd", "filechk", "cmd_and_fixdep",
-    "cmd_and_savecmd", "multi_depend", "cc-cross-prefix", "try-run",
+    "if_changed",
+    "if_changed_dep",
+    "if_changed_rule",
+    "cmd",
+    "filechk",
+    "cmd_and_fixdep",
+    "cmd_and_savecmd",
+    "multi_depend",
+    "cc-cross-prefix",
+    "try-run",
 ];
 
 impl Environment for Surroundings<'_> {

@@ -10,16 +10,36 @@ use crate::environment::{Inherited, Knowledge, Surroundings};
 use crate::flags::{FlagReader, SENTINEL};
 use crate::make::words::{normalize, words};
 use crate::make::{Evaluator, Limits, Stop};
-use crate::object::Object;
+use crate::object::{Object, Source};
 use crate::source::Sources;
 use crate::tree::Tree;
 
 /// Variables that Kbuild empties before it reads a Makefile; simple ones, so `+=` expands at once.
 const EMPTIED: [&str; 24] = [
-    "obj-y", "obj-m", "lib-y", "lib-m", "always-y", "always-m", "targets", "subdir-y", "subdir-m",
-    "EXTRA_AFLAGS", "EXTRA_CFLAGS", "EXTRA_CPPFLAGS", "EXTRA_LDFLAGS", "EXTRA_RUSTFLAGS",
-    "asflags-y", "ccflags-y", "rustflags-y", "cppflags-y", "ldflags-y", "subdir-asflags-y",
-    "subdir-ccflags-y", "subdir-rustflags-y", "hostprogs", "extra-y",
+    "obj-y",
+    "obj-m",
+    "lib-y",
+    "lib-m",
+    "always-y",
+    "always-m",
+    "targets",
+    "subdir-y",
+    "subdir-m",
+    "EXTRA_AFLAGS",
+    "EXTRA_CFLAGS",
+    "EXTRA_CPPFLAGS",
+    "EXTRA_LDFLAGS",
+    "EXTRA_RUSTFLAGS",
+    "asflags-y",
+    "ccflags-y",
+    "rustflags-y",
+    "cppflags-y",
+    "ldflags-y",
+    "subdir-asflags-y",
+    "subdir-ccflags-y",
+    "subdir-rustflags-y",
+    "hostprogs",
+    "extra-y",
 ];
 
 /// What of the variables of the top Makefile flags are built from.
@@ -285,6 +305,13 @@ pub(crate) fn top(surroundings_globals: &crate::config::Globals) -> Inherited {
     BASES.iter().map(marked).collect()
 }
 
+/// What becomes of an object.
+#[derive(Clone, Copy)]
+struct Role {
+    state: State,
+    linked: bool,
+}
+
 struct ObjectReader<'a> {
     surroundings: &'a Surroundings<'a>,
     sources: &'a Sources<'a>,
@@ -294,7 +321,7 @@ struct ObjectReader<'a> {
 }
 
 impl ObjectReader<'_> {
-    /// The objects of modules and of the library, each once. One that is in a built-in and in a
+    /// The objects of modules and of the library, each once, then what they are derived from. One that is in a built-in and in a
     /// loadable module counts as a part of the latter, as Kbuild's `part-of-module` does.
     fn objects(
         &self,
@@ -302,33 +329,49 @@ impl ObjectReader<'_> {
         modules: &[Listed],
         library: &[String],
     ) -> Result<Vec<Object>, Stop> {
-        let mut names: Vec<(&str, State)> = Vec::new();
-        let mut known = HashSet::new();
-        let modular: HashSet<&str> = modules
+        let modular: HashSet<&String> = modules
             .iter()
             .filter(|listed| listed.module.state == State::Module)
-            .flat_map(|listed| listed.members.iter().map(String::as_str))
+            .flat_map(|listed| listed.members.iter())
             .collect();
-        let members = modules.iter().flat_map(|listed| listed.members.iter());
-        for name in members.chain(library).map(String::as_str) {
-            if known.insert(name) {
-                let state =
-                    if modular.contains(name) { State::Module } else { State::BuiltIn };
-                names.push((name, state));
+        let mut known: HashSet<String> = HashSet::new();
+        let mut objects = Vec::new();
+        let mut derived: Vec<String> = Vec::new();
+        for name in modules.iter().flat_map(|listed| listed.members.iter()).chain(library) {
+            if known.insert(name.clone()) {
+                let state = if modular.contains(name) { State::Module } else { State::BuiltIn };
+                let object = self.object(evaluator, name, Role { state, linked: true })?;
+                derived.extend(self.derived_from(&object));
+                objects.push(object);
             }
         }
-        let mut objects = Vec::with_capacity(names.len());
-        for (name, state) in names {
-            objects.push(self.object(evaluator, name, state)?);
+        // What these are derived from is compiled, but is linked nowhere itself.
+        while let Some(name) = derived.pop() {
+            if known.insert(name.clone()) {
+                let role = Role { state: State::BuiltIn, linked: false };
+                let object = self.object(evaluator, &name, role)?;
+                derived.extend(self.derived_from(&object));
+                objects.push(object);
+            }
         }
         Ok(objects)
+    }
+
+    /// The object of the same directory that an object is derived from.
+    fn derived_from(&self, object: &Object) -> Option<String> {
+        let Source::Derived(path) = &object.source else { return None };
+        let name = match self.path {
+            "" => path,
+            directory => path.strip_prefix(directory)?.strip_prefix('/')?,
+        };
+        Some(name.to_owned())
     }
 
     fn object(
         &self,
         evaluator: &mut Evaluator<'_>,
         name: &str,
-        state: State,
+        role: Role,
     ) -> Result<Object, Stop> {
         let path = object_path(self.path, name);
         let (source, star) = self.sources.find(name);
@@ -349,12 +392,14 @@ impl ObjectReader<'_> {
             directory: self.path,
             name,
             base: &base,
-            state,
+            state: role.state,
+            linked: role.linked,
             modules: &modules,
             source: &source,
         };
         let (flags, instrumentation) = self.flags.of(evaluator, &request)?;
         let defines = request.defines();
-        Ok(Object { path, source, state, modules, flags, defines, instrumentation })
+        let Role { state, linked } = role;
+        Ok(Object { path, source, state, linked, modules, flags, defines, instrumentation })
     }
 }

@@ -228,6 +228,7 @@ pub(crate) struct Request<'a> {
     /// The last part of its name, without `.o`.
     pub(crate) base: &'a str,
     pub(crate) state: State,
+    pub(crate) linked: bool,
     pub(crate) modules: &'a [String],
     pub(crate) source: &'a Source,
 }
@@ -287,7 +288,13 @@ impl Request<'_> {
         let dialect = self.surroundings.tree.dialect();
         let c = !is_assembler(self.source);
         let set = |name: &str| setup.config.get(name) == Some("y");
-        let all = |name: &str| setup.config.get(name).unwrap_or_default().to_owned();
+        // What is linked nowhere is instrumented only if its Makefile says so.
+        let kernel = self.linked || !dialect.instrument_kernel_objects;
+        let y = if kernel { "y" } else { "" };
+        let all = |name: &str| match kernel {
+            true => setup.config.get(name).unwrap_or_default().to_owned(),
+            false => String::new(),
+        };
         let key = if dialect.instrument_by_path { stem(self.name) } else { self.base };
         // The variable of the object, that of the directory, and the default: what is first decides.
         let mut add = |tool: Tool, variables: &[&str], default: &str| -> Result<(), Stop> {
@@ -307,25 +314,25 @@ impl Request<'_> {
             add(Tool::Gcov, &["GCOV_PROFILE"], &all("GCOV_PROFILE_ALL"))?;
         }
         if c && set("KASAN") && !set("KASAN_HW_TAGS") {
-            add(Tool::Kasan, &["KASAN_SANITIZE"], "y")?;
+            add(Tool::Kasan, &["KASAN_SANITIZE"], y)?;
         }
         if c && set("KMSAN") {
-            add(Tool::Kmsan, &["KMSAN_SANITIZE"], "y")?;
-            add(Tool::KmsanChecks, &["KMSAN_ENABLE_CHECKS"], "y")?;
+            add(Tool::Kmsan, &["KMSAN_SANITIZE"], y)?;
+            add(Tool::KmsanChecks, &["KMSAN_ENABLE_CHECKS"], y)?;
         }
         if c && set("UBSAN") {
             let default =
-                if dialect.ubsan_sanitize_all { all("UBSAN_SANITIZE_ALL") } else { "y".into() };
+                if dialect.ubsan_sanitize_all { all("UBSAN_SANITIZE_ALL") } else { y.into() };
             add(Tool::Ubsan, &["UBSAN_SANITIZE"], &default)?;
             if dialect.ubsan_signed_wrap {
-                add(Tool::UbsanSignedWrap, &["UBSAN_SIGNED_WRAP", "UBSAN_SANITIZE"], "y")?;
+                add(Tool::UbsanSignedWrap, &["UBSAN_SIGNED_WRAP", "UBSAN_SANITIZE"], y)?;
             }
         }
         if c && set("KCOV") {
             add(Tool::Kcov, &["KCOV_INSTRUMENT"], &all("KCOV_INSTRUMENT_ALL"))?;
         }
         if c && set("KCSAN") {
-            add(Tool::Kcsan, &["KCSAN_SANITIZE"], "y")?;
+            add(Tool::Kcsan, &["KCSAN_SANITIZE"], y)?;
             add(Tool::KcsanBarriers, &["KCSAN_INSTRUMENT_BARRIERS"], "n")?;
         }
         let mut standard = evaluator.value(&format!("OBJECT_FILES_NON_STANDARD_{key}.o"))?;

@@ -15,6 +15,9 @@ pub struct Object {
     pub source: Source,
     /// Whether it is compiled as a part of a module (`-DMODULE`).
     pub state: State,
+    /// Whether it is linked itself. Not linked: another object is derived from it
+    /// ([`Source::Derived`]).
+    pub linked: bool,
     /// The composites that it is a member of, sorted; its own name if there is none. More than one
     /// shows up in `KBUILD_MODNAME` joined by `:`.
     pub modules: Vec<String>,

@@ -56,7 +56,8 @@ impl<'a> Sources<'a> {
     /// Explicit rules come before pattern rules; of several pattern rules the first whose
     /// prerequisites are there wins.
     fn by_rule(&self, path: &str) -> Option<(Source, String)> {
-        let explicit = self.rules.iter().rev().find(|made| made.only.is_none() && made.target == path);
+        let explicit =
+            self.rules.iter().rev().find(|made| made.only.is_none() && made.target == path);
         if let Some(made) = explicit {
             // `$*` of an explicit rule is the whole target without its suffix.
             let source = made.prerequisites.iter().find_map(|path| self.compiled(path));

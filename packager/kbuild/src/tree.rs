@@ -171,7 +171,7 @@ impl Tree {
             "" => name.to_owned(),
             directory => format!("{directory}/{name}"),
         };
-        [path("Kbuild"), path("Makefile")].into_iter().find(|path| self.is_file(path))
+        [path("Kbuild"), path("Makefile")].into_iter().find(|path| self.makefile(path).is_some())
     }
 
     /// The names in a folder, sorted.
@@ -195,6 +195,7 @@ impl Tree {
         let file = self.root.join(path);
         let about =
             |message: String| Diagnostic::error("make-unreadable", message).file(Path::new(path));
+        // Looked at before it is opened: opening a pipe would wait for its other end.
         let metadata = fs::metadata(&file).ok()?;
         if !metadata.is_file() {
             return None;

@@ -141,7 +141,9 @@ impl<'a> Evaluator<'a> {
         let mut variable = Variable::new(Rc::clone(&value), false);
         if self.symbolic.is_some() {
             let place = self.place.clone();
-            variable.pieces.push(Piece { text: value, recursive: false, guard: 0, place });
+            let order = self.steps;
+            let (recursive, replaces, guard) = (false, true, 0);
+            variable.pieces.push(Piece { text: value, recursive, replaces, order, guard, place });
         }
         self.variables.insert(name.into(), variable);
     }
@@ -198,7 +200,8 @@ impl<'a> Evaluator<'a> {
         let mut saved: Vec<(Rc<str>, Option<Variable>)> = Vec::new();
         let mut outcome = Ok(());
         for TargetVariable { assignment, place, .. } in specific {
-            saved.push((Rc::clone(&assignment.name), self.variables.get(&assignment.name).cloned()));
+            saved
+                .push((Rc::clone(&assignment.name), self.variables.get(&assignment.name).cloned()));
             self.place = place;
             outcome = outcome.and_then(|()| self.assign(&assignment));
         }
@@ -583,7 +586,9 @@ impl<'a> Evaluator<'a> {
             variable.recursive = !simple;
         }
         let place = self.place.clone();
-        variable.pieces.push(Piece { text, recursive: !simple, guard, place });
+        let replaces = assignment.operator != Operator::Append;
+        let (recursive, order) = (!simple, self.steps);
+        variable.pieces.push(Piece { text, recursive, replaces, order, guard, place });
         Ok(())
     }
 }

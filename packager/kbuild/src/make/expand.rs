@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::evaluate::Evaluator;
 use super::parse::reference_end;
-use super::symbolic::{self, Condition, NameMatch};
+use super::symbolic::{self, Condition, NameMatch, Table};
 use super::variables::Piece;
 use super::words::{patsubst, trim, words};
 use super::{Stop, functions};
@@ -18,6 +18,31 @@ pub(crate) struct Contribution {
     pub(crate) piece: Piece,
     /// What its name (`obj-$(CONFIG_X)`) needs for that.
     pub(crate) name: Option<Condition>,
+    /// What must not hold, because another assignment takes its place then.
+    pub(crate) replaced: Vec<Condition>,
+}
+
+/// `x-y := a.o` is gone where `x-$(CONFIG_B) := b.o`, further down, or `x-y := b.o` in a conditional
+/// applies: it depends on that not being so.
+fn replace(table: &Table, found: &mut [Contribution]) {
+    for later in 1..found.len() {
+        let (before, after) = found.split_at_mut(later);
+        let Some(Contribution { piece, name, .. }) = after.first() else { continue };
+        if !piece.replaces {
+            continue;
+        }
+        let mut conditions = table.conditions(piece.guard);
+        conditions.extend(name.clone());
+        // The opposite of several conditions together is none that could be written down.
+        let [condition] = conditions.as_slice() else { continue };
+        let opposite = Condition { holds: !condition.holds, ..condition.clone() };
+        for earlier in before.iter_mut().filter(|earlier| earlier.name.is_none()) {
+            let known = table.conditions(earlier.piece.guard);
+            if !known.contains(&opposite) && !earlier.replaced.contains(&opposite) {
+                earlier.replaced.push(opposite.clone());
+            }
+        }
+    }
 }
 
 impl Evaluator<'_> {
@@ -171,11 +196,12 @@ impl Evaluator<'_> {
         let mut first = true;
         for contribution in contributions {
             let text = self.contributed(&contribution)?;
-            let guard = match (self.symbolic, contribution.name) {
-                (Some(table), Some(condition)) => {
-                    table.guard(contribution.piece.guard, [condition])
-                }
-                _ => contribution.piece.guard,
+            let guard = match self.symbolic {
+                Some(table) => table.guard(
+                    contribution.piece.guard,
+                    contribution.name.into_iter().chain(contribution.replaced),
+                ),
+                None => 0,
             };
             if !first {
                 out.push(' ');
@@ -205,7 +231,11 @@ impl Evaluator<'_> {
     pub(crate) fn contributions(&self, name: &str) -> Vec<Contribution> {
         let mut found = Vec::new();
         if let Some(variable) = self.variables.get(name) {
-            let own = |piece: &Piece| Contribution { piece: piece.clone(), name: None };
+            let own = |piece: &Piece| Contribution {
+                piece: piece.clone(),
+                name: None,
+                replaced: Vec::new(),
+            };
             found.extend(variable.pieces.iter().map(own));
         }
         let Some(table) = self.symbolic else { return found };
@@ -219,16 +249,25 @@ impl Evaluator<'_> {
                 let by_name = |piece: &Piece| Contribution {
                     piece: piece.clone(),
                     name: Some(condition.clone()),
+                    replaced: Vec::new(),
                 };
                 found.extend(variable.pieces.iter().map(by_name));
             }
         });
+        if found.len() > 1 {
+            found.sort_by_key(|contribution| contribution.piece.order);
+            replace(table, &mut found);
+        }
         found
     }
 
     /// In a symbolic evaluation: whether anything can contribute to a variable.
     pub(crate) fn has_contributions(&self, name: &str) -> bool {
-        if self.variables.get(name).is_some_and(|variable| !variable.pieces.is_empty()) {
+        if self
+            .variables
+            .get(name)
+            .is_some_and(|variable| variable.pieces.iter().any(|piece| !piece.text.is_empty()))
+        {
             return true;
         }
         let mut any = false;

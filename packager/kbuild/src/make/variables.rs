@@ -31,6 +31,10 @@ pub(crate) struct Variable {
 pub(crate) struct Piece {
     pub(crate) text: Rc<str>,
     pub(crate) recursive: bool,
+    /// Whether it takes the place of what was there (`=`, `:=`).
+    pub(crate) replaces: bool,
+    /// Its number among all assignments of the evaluation.
+    pub(crate) order: u64,
     /// Under which conditions.
     pub(crate) guard: GuardId,
     pub(crate) place: Place,

@@ -173,12 +173,14 @@ impl Reader<'_> {
                 continue;
             }
             let guard = self.table.both(contribution.piece.guard, guard);
+            let mut conditions = self.table.conditions(guard);
+            conditions.extend(contribution.replaced.iter().cloned());
             entries.push(Entry {
                 word,
                 makefile: contribution.piece.place.file.to_string(),
                 line: contribution.piece.place.line,
                 name: contribution.name.clone().filter(|name| name.holds),
-                conditions: self.table.conditions(guard),
+                conditions,
             });
         }
         Ok(())
