@@ -12,8 +12,10 @@ use crate::document::Document;
 mod read;
 mod rules;
 pub mod systemd;
+mod udi;
 
 pub use systemd::{Cap, Source, Systemd};
+pub use udi::Udi;
 
 /// Name of the file in a driver's folder.
 pub const FILE: &str = "driver.toml";
@@ -33,6 +35,8 @@ pub struct Manifest {
     pub systemd: Systemd,
     /// `[[cap]]`.
     pub caps: Vec<Cap>,
+    /// `[udi]`; empty if there is none.
+    pub udi: Udi,
 }
 
 /// `[driver]`: who and what.
@@ -60,6 +64,8 @@ pub struct Driver {
     pub provides: Vec<String>,
     /// Virtual packages that some other package must implement.
     pub requires: Vec<String>,
+    /// A program for the machine that builds, below the driver's folder.
+    pub host_program: Option<String>,
 }
 
 /// What kind of program it is.
@@ -155,6 +161,11 @@ pub struct Example {
     pub options: Vec<String>,
     /// Arguments for making the client's device, `key=value` or `key`.
     pub create: Vec<String>,
+}
+
+/// Whether a word can be a driver's name.
+pub fn is_name(word: &str) -> bool {
+    rules::name(word).is_ok()
 }
 
 impl Manifest {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Bus, C, Class, Driver, Example, Kind, L4re, Manifest, rules, systemd};
+use super::{Bus, C, Class, Driver, Example, Kind, L4re, Manifest, rules, systemd, udi};
 use crate::diag::{Diagnostic, nearest};
 use crate::document::{Document, Placed, Table};
 use crate::target;
@@ -20,6 +20,7 @@ pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Opti
     let systemd =
         root.table("systemd").map(|table| systemd::systemd(document, table)).unwrap_or_default();
     let caps = systemd::caps(document, root.tables("cap"));
+    let udi = root.table("udi").map(|table| udi::udi(document, table)).unwrap_or_default();
     root.finish();
     let driver = driver?;
     if driver.class == Class::Block && !bus_given {
@@ -28,7 +29,7 @@ pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Opti
             .help("for example: pci = [\"VEN_1AF4&DEV_1042\"] or compatible = [\"virtio,mmio\"]");
         document.report(diagnostic, span);
     }
-    Some(Manifest { driver, targets, c, l4re, systemd, caps })
+    Some(Manifest { driver, targets, c, l4re, systemd, caps, udi })
 }
 
 fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
@@ -43,6 +44,7 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     let homepage = table.string("homepage");
     let provides = table.strings("provides");
     let requires = table.strings("requires");
+    let host_program = table.string("host-program");
     table.finish();
 
     // Each is checked even if another one is missing.
@@ -54,7 +56,7 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     };
     let class = class.and_then(|word| class_of(document, &word));
     let maintainer = checked(document, "maintainer", maintainer, rules::address);
-    let licence = checked(document, "licence", licence, rules::line);
+    let licence = checked(document, "licence", licence, rules::licence);
     let kind = match &kind {
         Some(word) => systemd::one_of(document, "kind", &Kind::ALL, word)?,
         None => Kind::Driver,
@@ -65,6 +67,7 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     };
     let version = optional("version", version, rules::version as Rule);
     let homepage = optional("homepage", homepage, rules::homepage as Rule);
+    let host_program = optional("host-program", host_program, rules::host_program as Rule);
     let provides = all_checked(document, "provides", provides, rules::name);
     let requires = all_checked(document, "requires", requires, rules::name);
     Some(Driver {
@@ -79,6 +82,7 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
         homepage: homepage?,
         provides,
         requires,
+        host_program: host_program?,
     })
 }
 

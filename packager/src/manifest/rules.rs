@@ -154,3 +154,19 @@ pub(super) fn homepage(word: &str) -> Result<(), &'static str> {
         Err("must be like https://example.org/driver")
     }
 }
+
+/// An SPDX expression.
+pub(super) fn licence(text: &str) -> Result<(), &'static str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " .+-():".contains(c);
+    if text.trim().is_empty() || !text.chars().all(plain) {
+        Err("must be an SPDX expression, like MIT OR Apache-2.0")
+    } else {
+        Ok(())
+    }
+}
+
+/// A program below the driver's folder, whose name stands in makefiles.
+pub(super) fn host_program(path: &str) -> Result<(), &'static str> {
+    inside(path)?;
+    program(path.rsplit('/').next().unwrap_or(path))
+}

@@ -7,7 +7,7 @@ use crate::drvinfo::CAP_NAME_MAX;
 
 /// Longest name that a task's table of capabilities can hold, in bytes; one more than
 /// [`CAP_NAME_MAX`], because some readers want a terminator.
-const TABLE_NAME_MAX: usize = 16;
+pub const TABLE_NAME_MAX: usize = 16;
 
 /// `[systemd]`: what the unit file says beyond `[driver]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct Systemd {
     pub capabilities: Vec<String>,
     /// Further variables, `NAME=value`.
     pub environment: Vec<String>,
+    /// Whether the unit file comes from elsewhere, and only a drop-in with the variables is made.
+    pub drop_in: bool,
 }
 
 impl Default for Systemd {
@@ -44,6 +46,7 @@ impl Default for Systemd {
             restart: Restart::OnFailure,
             capabilities: Vec::new(),
             environment: Vec::new(),
+            drop_in: false,
         }
     }
 }
@@ -86,11 +89,11 @@ pub struct Cap {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A channel of that name; this program is a client.
-    Channel,
+    Channel(String),
     /// A channel of that name; this program is its server.
-    Server,
+    Server(String),
     /// A virtual bus of that name, made by io.
-    Bus,
+    Bus(String),
     /// What ned itself was given under this name: `L4.Env.<name>`.
     Env(String),
     /// Something that only whoever builds the system can supply.
@@ -103,9 +106,9 @@ impl Source {
     /// Its name in `driver.toml`.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Channel => "channel",
-            Self::Server => "server",
-            Self::Bus => "bus",
+            Self::Channel(_) => "channel",
+            Self::Server(_) => "server",
+            Self::Bus(_) => "bus",
             Self::Env(_) => "env",
             Self::Given => "given",
         }
@@ -152,6 +155,7 @@ pub(super) fn systemd(document: &Document<'_>, mut table: Table<'_, '_>) -> Syst
         default.wanted_by
     };
     let enable = table.boolean("enable").map_or(default.enable, |enable| enable.value);
+    let drop_in = table.boolean("drop-in").is_some_and(|drop_in| drop_in.value);
     let restart = table.string("restart");
     let restart = restart.and_then(|word| one_of(document, "restart", &Restart::ALL, &word));
     table.finish();
@@ -165,6 +169,7 @@ pub(super) fn systemd(document: &Document<'_>, mut table: Table<'_, '_>) -> Syst
         restart: restart.unwrap_or(default.restart),
         capabilities,
         environment,
+        drop_in,
     }
 }
 
@@ -187,7 +192,7 @@ fn cap(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Cap> {
     let name = table.needed_string("name");
     let variable = table.string("variable");
     let source = table.needed_string("source");
-    let env = table.string("env");
+    let of = table.string("of");
     let description = table.string("description");
     table.finish();
     let name = name.and_then(|name| cap_name(document, name));
@@ -199,7 +204,7 @@ fn cap(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Cap> {
         Some(text) => super::read::checked(document, "description", Some(text), rules::line)?,
         None => String::new(),
     };
-    let source = cap_source(document, &source?, env, name.as_deref()?)?;
+    let source = cap_source(document, &source?, of, name.as_deref()?)?;
     Some(Cap { variable: variable?, name: name?, source, description })
 }
 
@@ -223,26 +228,25 @@ fn cap_name(document: &Document<'_>, word: Placed<String>) -> Option<String> {
 fn cap_source(
     document: &Document<'_>,
     word: &Placed<String>,
-    env: Option<Placed<String>>,
+    of: Option<Placed<String>>,
     name: &str,
 ) -> Option<Source> {
-    if word.value != "env"
-        && let Some(env) = &env
-    {
-        let message = "`env` is only for source = \"env\"";
-        document.error("bad-value", message, env.span.clone());
-    }
     let all = Source::NAMES.map(|name| (name, name));
-    match one_of(document, "source", &all, word)? {
-        "channel" => Some(Source::Channel),
-        "server" => Some(Source::Server),
-        "bus" => Some(Source::Bus),
-        "given" => Some(Source::Given),
-        _ => {
-            let env = env.unwrap_or_else(|| Placed { value: name.into(), span: word.span.clone() });
-            env_name(document, env).map(Source::Env)
-        }
+    let source = one_of(document, "source", &all, word)?;
+    if let (Some(of), "given") = (&of, source) {
+        document.error("bad-value", "`of` has no meaning with this source", of.span.clone());
     }
+    let of = of.unwrap_or_else(|| Placed { value: name.into(), span: word.span.clone() });
+    if source == "env" {
+        return env_name(document, of).map(Source::Env);
+    }
+    let of = super::read::checked(document, "of", Some(of), rules_cap_name)?;
+    Some(match source {
+        "channel" => Source::Channel(of),
+        "server" => Source::Server(of),
+        "bus" => Source::Bus(of),
+        _ => Source::Given,
+    })
 }
 
 fn env_name(document: &Document<'_>, word: Placed<String>) -> Option<String> {
@@ -253,7 +257,7 @@ fn env_name(document: &Document<'_>, word: Placed<String>) -> Option<String> {
         format!("L4.Env has no `{}`; the capability would be missing silently", word.value);
     let mut diagnostic = Diagnostic::error("unknown-env", message);
     diagnostic = match nearest(&word.value, ENV_NAMES) {
-        Some(near) => diagnostic.help(format!("did you mean env = \"{near}\"?")),
+        Some(near) => diagnostic.help(format!("did you mean of = \"{near}\"?")),
         None => diagnostic.help(format!(
             "it has: {}; for anything else use source = \"given\"",
             ENV_NAMES.join(", ")

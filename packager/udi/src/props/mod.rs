@@ -20,7 +20,10 @@ mod value;
 mod write;
 
 pub use lex::LINE_MAX;
-pub use rules::{SHORTNAME_MAX, SOURCE_MAX};
+pub use rules::{
+    SHORTNAME_MAX, SOURCE_MAX, file_name as check_file_name, shortname as check_shortname,
+    source_file as check_source_file,
+};
 pub use text::{Piece, Text};
 pub use value::{
     AttributeValue, Choice, Choices, CompileOption, Interface, RegionAttribute, Scope,

@@ -15,13 +15,19 @@ pub const SOURCE_MAX: usize = 64;
 /// Endings of source files. The format has `.c` and `.h`; drivers in Rust need the others.
 const SOURCE_ENDINGS: [&str; 6] = [".c", ".h", ".S", ".rs", ".toml", ".lock"];
 
+/// Nothing, or what is wrong with a word.
 type Verdict = Result<(), &'static str>;
 
 fn only(word: &str, more: &str) -> bool {
     !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
 }
 
-pub(super) fn shortname(word: &str) -> Verdict {
+/// Checks a `shortname`: at most [`SHORTNAME_MAX`] letters, digits and underscores.
+///
+/// # Errors
+///
+/// What is wrong, as in "must be …".
+pub fn shortname(word: &str) -> Verdict {
     if !only(word, "_") {
         Err("must be letters, digits and underscores")
     } else if word.len() > SHORTNAME_MAX {
@@ -31,8 +37,13 @@ pub(super) fn shortname(word: &str) -> Verdict {
     }
 }
 
-/// A file's name without folders. The dash is more than the format has: programs of L4Re have it.
-pub(super) fn file_name(word: &str) -> Verdict {
+/// Checks a file's name without folders. The dash is more than the format has: programs of L4Re
+/// have it.
+///
+/// # Errors
+///
+/// What is wrong, as in "must be …".
+pub fn file_name(word: &str) -> Verdict {
     if !only(word, "_.-") {
         Err("must be a file name of letters, digits and _ . -")
     } else if word.starts_with(['.', '-']) {
@@ -42,7 +53,12 @@ pub(super) fn file_name(word: &str) -> Verdict {
     }
 }
 
-pub(super) fn source_file(path: &str) -> Verdict {
+/// Checks the path of a source file: below the folder, short, with a known ending.
+///
+/// # Errors
+///
+/// What is wrong, as in "must be …".
+pub fn source_file(path: &str) -> Verdict {
     if path.chars().count() >= SOURCE_MAX {
         Err("must have less than 64 characters")
     } else if path.starts_with('/') || path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
