@@ -10,6 +10,7 @@
 //! anything here panic, take much memory, or write outside of the place that was named.
 
 mod attrs;
+mod compose;
 mod container;
 mod edit;
 mod elf;
@@ -18,14 +19,20 @@ mod gzip;
 mod image;
 mod info;
 mod layout;
+pub mod modlist;
+mod shlib;
 mod source;
+mod strip;
 mod table;
+mod verify;
 mod write;
 
 pub use attrs::Attrs;
+pub use compose::Prepare;
 pub use container::Format;
 pub use edit::{Change, Selector};
 pub use extract::MODULE_LIST;
 pub use image::{Checksums, Image, Kind, Module};
 pub use info::Arch;
 pub use source::{Content, Source};
+pub use strip::strip;

@@ -45,6 +45,8 @@ pub enum Verb {
     Check(Check),
     /// Boot a package in QEMU on the stand-in kernel and judge the result
     Run(Run),
+    /// List, take apart, change and make bootstrap images
+    Image(super::image::ImageArgs),
     /// Build, pack and set up drivers as UDI packages
     Udi(super::udi::Udi),
     /// Find what is wrong with the dependencies of an L4Re tree

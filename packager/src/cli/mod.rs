@@ -10,6 +10,7 @@ use crate::elf::Program;
 use crate::{build, check, run};
 
 mod args;
+mod image;
 mod output;
 mod udi;
 mod resolve;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
             good
         }
         Verb::Resolve(args) => resolve::run(args, &mut output),
+        Verb::Image(args) => image::run(args, &mut output),
         Verb::Run(args) => run_verb(&mut output, &args.into()),
         Verb::Udi(args) => udi::run(args, &mut output),
     };
