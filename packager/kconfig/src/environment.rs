@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use l4re_diag::{Diagnostic, Failure};
 
@@ -11,6 +10,7 @@ use l4re_diag::{Diagnostic, Failure};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    commands: BTreeMap<String, String>,
 }
 
 /// The programs that the kernel's Makefile tells Kconfig about.
@@ -40,18 +40,28 @@ impl Environment {
         self.variables.insert(name.into(), value.into());
     }
 
-    /// The value of a variable.
+    /// Sets a variable to the output of a command, which runs when a value needs it.
+    pub fn set_command(&mut self, name: &str, command: impl Into<String>) {
+        self.commands.insert(name.into(), command.into());
+    }
+
+    /// The command whose output a variable is.
+    pub fn command(&self, name: &str) -> Option<&str> {
+        self.commands.get(name).map(String::as_str)
+    }
+
+    /// The value of a variable, unless it is the output of a command.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// All variables, sorted by name.
+    /// All variables that are not outputs of commands, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// What the Makefile of the Linux tree at `tree` exports for `arch`, as `make ARCH=arch` calls
-    /// it (`arm64`, `x86_64`, …). Runs the compiler once, to learn its version.
+    /// it (`arm64`, `x86_64`, …).
     ///
     /// # Errors
     ///
@@ -85,10 +95,12 @@ impl Environment {
         for (variable, program) in &tools.programs {
             environment.set(variable, program.clone());
         }
-        for (variable, program) in [("CC_VERSION_TEXT", "CC"), ("RUSTC_VERSION_TEXT", "RUSTC")] {
-            let text = environment.get(program).map(version_text).unwrap_or_default();
-            environment.set(variable, text);
-        }
+        let program = |name| environment.get(name).unwrap_or_default();
+        let compiler =
+            format!("LC_ALL=C {} --version 2>/dev/null | head -n 1 | tr -d '#'", program("CC"));
+        let rustc = format!("{} --version 2>/dev/null | tr -d '#'", program("RUSTC"));
+        environment.set_command("CC_VERSION_TEXT", compiler);
+        environment.set_command("RUSTC_VERSION_TEXT", rustc);
         Ok(environment)
     }
 }
@@ -188,15 +200,6 @@ fn no_such_architecture(tree: &Path, arch: &str) -> Failure {
         None => diagnostic.help(format!("it has {}", known.join(", "))),
     }
     .into()
-}
-
-/// The first line of what a compiler says about its version, without `#`, as the Makefile has it.
-fn version_text(program: &str) -> String {
-    let mut words = program.split_whitespace();
-    let Some(name) = words.next() else { return String::new() };
-    let output = Command::new(name).args(words).arg("--version").env("LC_ALL", "C").output();
-    let output = output.map(|output| output.stdout).unwrap_or_default();
-    String::from_utf8_lossy(&output).lines().next().unwrap_or_default().replace('#', "")
 }
 
 #[cfg(test)]

@@ -195,8 +195,13 @@ impl<'e> Expander<'e> {
         if let Some(value) = self.builtin(&name, &values, place)? {
             return Ok(value);
         }
-        let variable = if values.is_empty() { self.environment.get(&name) } else { None };
-        Ok(Rope::text(variable.unwrap_or_default()))
+        if !values.is_empty() {
+            return Ok(Rope::default());
+        }
+        if let Some(command) = self.environment.command(&name) {
+            return Ok(Rope::probe(self.probes.add(Rope::text(command))));
+        }
+        Ok(Rope::text(self.environment.get(&name).unwrap_or_default()))
     }
 
     fn variable(

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rustc_hash::FxHashMap;
@@ -26,8 +26,8 @@ const PROGRAMS: &[&str] = &[
     "PYTHON3",
 ];
 
-/// First line of a cache file: its format.
-const FORMAT: &str = "l4re-kconfig probes 1";
+/// End of a cache file's name: its format, lines of a key and an answer.
+const FORMAT: &str = "probes1";
 
 /// Larger cache files are dropped rather than read.
 const MAX_FILE: u64 = 8 << 20;
@@ -44,10 +44,10 @@ pub fn default_folder() -> Option<PathBuf> {
     base.map(|base| base.join("l4re-packager").join("kconfig"))
 }
 
-/// Answers by key. What is new is written when the cache goes.
+/// Answers by key. What is new is written at once, one line at the end of the file, so that several
+/// programs can add to it and nothing is lost if one ends early.
 pub(super) struct Cache {
     answers: FxHashMap<String, Vec<u8>>,
-    fresh: bool,
     file: Option<PathBuf>,
     tree: Option<String>,
 }
@@ -56,7 +56,7 @@ impl Cache {
     pub(super) fn in_memory(environment: &Environment) -> Self {
         let tree = environment.get("srctree").filter(|tree| tree.starts_with('/'));
         let tree = tree.map(str::to_owned);
-        Self { answers: FxHashMap::default(), fresh: false, file: None, tree }
+        Self { answers: FxHashMap::default(), file: None, tree }
     }
 
     /// The answers in `folder` that hold for these variables and programs.
@@ -70,7 +70,7 @@ impl Cache {
             let stamp = path.and_then(|path| stamp(&path)).unwrap_or_default();
             hash.update(format!("{stamp}\0"));
         }
-        let file = folder.join(format!("{}.probes", hex(&hash.finalize()[..16])));
+        let file = folder.join(format!("{}.{FORMAT}", hex(&hash.finalize()[..16])));
         let mut cache = Self::in_memory(environment);
         cache.answers = read(&file);
         cache.file = Some(file);
@@ -95,43 +95,26 @@ impl Cache {
     }
 
     pub(super) fn put(&mut self, key: String, output: Vec<u8>) {
+        // The cache is a convenience: where it cannot be written, commands run again.
+        let _ = self.append(&format!("{key} {}\n", hex(&output)));
         self.answers.insert(key, output);
-        self.fresh = true;
     }
 
-    /// Writes all answers to the file in one step. The cache is a convenience: a folder that
-    /// cannot be written only means that commands run again.
-    fn write(&self) -> Option<()> {
-        let file = self.file.as_ref()?;
-        let folder = file.parent()?;
-        fs::create_dir_all(folder).ok()?;
-        let mut lines: Vec<String> =
-            self.answers.iter().map(|(key, output)| format!("{key} {}\n", hex(output))).collect();
-        lines.sort();
-        let mut temporary = tempfile::NamedTempFile::new_in(folder).ok()?;
-        temporary.write_all(format!("{FORMAT}\n{}", lines.concat()).as_bytes()).ok()?;
-        temporary.persist(file).ok()?;
-        Some(())
-    }
-}
-
-impl Drop for Cache {
-    fn drop(&mut self) {
-        if self.fresh {
-            let _ = self.write();
+    fn append(&self, line: &str) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
         }
+        // One write, so that lines of several programs do not mix.
+        fs::OpenOptions::new().append(true).create(true).open(file)?.write_all(line.as_bytes())
     }
 }
 
-/// The answers in a file; none if it is missing or not one of ours.
+/// The answers in a file; lines that are none are passed over.
 fn read(file: &Path) -> FxHashMap<String, Vec<u8>> {
     let small = fs::metadata(file).is_ok_and(|metadata| metadata.len() <= MAX_FILE);
     let text = if small { fs::read_to_string(file).unwrap_or_default() } else { String::new() };
-    let mut lines = text.lines();
-    if lines.next() != Some(FORMAT) {
-        return FxHashMap::default();
-    }
-    lines
+    text.lines()
         .filter_map(|line| {
             let (key, output) = line.split_once(' ')?;
             Some((key.to_owned(), from_hex(output)?))
