@@ -45,6 +45,12 @@ pub enum Verb {
     Check(Check),
     /// Boot a package in QEMU on the stand-in kernel and judge the result
     Run(Run),
+    /// Write packages in another form
+    Emit(super::emit::Emit),
+    /// List the drivers of a Linux tree, or the project's own driver servers
+    List(super::list::List),
+    /// Choose a driver of a Linux tree
+    Pick(super::pick::Pick),
     /// List, take apart, change and make bootstrap images
     Image(super::image::ImageArgs),
     /// Build, pack and set up drivers as UDI packages

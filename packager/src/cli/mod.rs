@@ -11,7 +11,10 @@ use crate::{build, check, run};
 
 mod args;
 mod image;
+mod list;
+mod emit;
 mod output;
+mod pick;
 mod udi;
 mod resolve;
 
@@ -42,6 +45,9 @@ pub fn main() -> ExitCode {
         }
         Verb::Resolve(args) => resolve::run(args, &mut output),
         Verb::Image(args) => image::run(args, &mut output),
+        Verb::List(args) => list::run(&args, &mut output),
+        Verb::Pick(args) => return pick::run(args, &mut output),
+        Verb::Emit(args) => emit::run(args, &mut output),
         Verb::Run(args) => run_verb(&mut output, &args.into()),
         Verb::Udi(args) => udi::run(args, &mut output),
     };

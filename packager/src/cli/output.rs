@@ -48,6 +48,27 @@ impl Output {
         }
     }
 
+    /// Whether the result is to be one JSON object.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Prints a line that other programs wait for, whatever else is to be kept quiet.
+    pub fn answer(&mut self, line: &str) {
+        self.clear();
+        if !self.json {
+            say(&mut io::stdout(), line);
+        }
+    }
+
+    /// Says something about a result to a person who looks at it.
+    pub fn note(&mut self, text: &str) {
+        self.clear();
+        if io::stdout().is_terminal() && !self.quiet && !self.json {
+            say(&mut io::stderr(), text);
+        }
+    }
+
     /// Prints a line of a guest's console.
     pub fn console(&mut self, line: &str) {
         if self.json {
@@ -64,7 +85,8 @@ impl Output {
         }
     }
 
-    fn clear(&mut self) {
+    /// Ends what moves on the screen.
+    pub fn clear(&mut self) {
         if let Some(spinner) = self.spinner.take() {
             spinner.finish_and_clear();
         }

@@ -11,7 +11,9 @@
 pub mod catalog;
 pub mod conf;
 pub mod extract;
+pub mod open;
 pub mod pick;
 pub mod tools;
 pub mod tree;
 pub mod workspace;
+pub mod wrap;

@@ -15,10 +15,12 @@ use std::fmt;
 use serde::Serialize;
 
 mod choose;
+mod collect;
 pub mod servers;
 pub mod show;
 
 pub use choose::Filter;
+pub use collect::drivers_folder;
 
 /// What an option is to somebody who looks for a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
