@@ -15,17 +15,20 @@
 //! [`diag::Failure`]: a list of findings, each with what, where and the way out.
 
 pub mod build;
+pub mod buildroot;
 pub mod check;
 pub mod cli;
 pub mod document;
 pub mod drvinfo;
 pub mod elf;
+pub mod emit;
 pub mod install;
 pub mod linux;
 pub mod manifest;
 pub mod package;
 pub mod resolve;
 pub mod run;
+pub mod systemd;
 pub mod target;
 pub mod udi;
 

@@ -86,7 +86,7 @@ fn every_key_of_a_service_arrives() {
     assert_eq!(
         caps,
         [
-            ("GLOBAL_FS", &Source::Server),
+            ("GLOBAL_FS", &Source::Server("global_fs".into())),
             ("SCHED", &Source::Env("scheduler".into())),
             ("JDB16CHARACTERS_", &Source::Given),
         ]
