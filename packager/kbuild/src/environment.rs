@@ -182,7 +182,7 @@ impl Surroundings<'_> {
             Knowledge::All(table) => table.mark(symbol),
         };
         let wanted = match wanted.parse::<i64>() {
-            Ok(number) => (number * i64::from(scale)).to_string(),
+            Ok(number) => number.saturating_mul(i64::from(scale)).to_string(),
             Err(_) => wanted.to_owned(),
         };
         compared(&known, operator, &wanted)

@@ -19,7 +19,7 @@ pub struct Limits {
     pub depth: usize,
     /// Bytes that one expansion may produce.
     pub value: usize,
-    /// Expansions and statements of one evaluation.
+    /// Expansions and statements of one evaluation; 256 bytes of a value count like one.
     pub steps: u64,
 }
 
@@ -553,7 +553,9 @@ impl<'a> Evaluator<'a> {
         let mut variable = Variable::new(Rc::clone(&text), true);
         if let Some(inherited) = self.environment.variable(name) {
             variable.value = inherited.replace('$', "$$").into();
-            variable.append(&text);
+            if !text.is_empty() {
+                variable.append(&text);
+            }
         }
         self.variables.insert(name.into(), variable);
         Ok(())

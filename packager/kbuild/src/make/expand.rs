@@ -68,7 +68,10 @@ impl Evaluator<'_> {
             let Some(end) = reference_end(rest, dollar) else {
                 return Err(self.unterminated(&rest[dollar + 1..]));
             };
+            let before = out.len();
             self.reference(&rest[dollar + 1..end], out)?;
+            // Long values cost time, too.
+            self.steps += (out.len().saturating_sub(before) / 256) as u64;
             if out.len() > self.limits.value {
                 return Err(self.stop("make-limit", "a value becomes too long"));
             }

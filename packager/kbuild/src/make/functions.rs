@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use l4re_diag::Diagnostic;
 
+use super::Stop;
 use super::evaluate::Evaluator;
 use super::parse::skip_reference;
 use super::symbolic::{self, Condition};
@@ -12,7 +13,6 @@ use super::words::{
     Filter, dir, is_space, join, normalize, notdir, patsubst, split_suffix, subst, trim,
     trim_start, words,
 };
-use super::{Stop, words::Pattern};
 
 type Outcome<T = ()> = Result<T, Stop>;
 
@@ -297,7 +297,7 @@ impl Evaluator<'_> {
             return Ok(());
         }
         let last = number(1, "second")?;
-        let count = (last + 1).saturating_sub(first);
+        let count = last.saturating_add(1).saturating_sub(first);
         join(out, words(argument(2)).skip(first - 1).take(count));
         Ok(())
     }
@@ -459,9 +459,4 @@ fn join_lists(one: &str, other: &str, out: &mut String) {
         out.push_str(a.unwrap_or_default());
         out.push_str(b.unwrap_or_default());
     }
-}
-
-/// The objects that a pattern of a rule makes.
-pub(crate) fn stem_of<'w>(pattern: &str, word: &'w str) -> Option<&'w str> {
-    Pattern::new(pattern).stem(word)
 }

@@ -357,7 +357,7 @@ impl Parser<'_> {
                 body.push('\n');
             }
             first = false;
-            body.push_str(raw);
+            body.push_str(&join_lines(raw));
         }
         Err(SyntaxError { line: start, message: "missing 'endef', unterminated 'define'".into() })
     }

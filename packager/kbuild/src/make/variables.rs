@@ -48,9 +48,7 @@ impl Variable {
     /// `+=` with a text that is expanded already if the variable is simple.
     pub(crate) fn append(&mut self, text: &str) {
         self.value = if self.value.is_empty() {
-            // A variable that is there gets the separating space even if it is empty; nobody can
-            // see it once the value is taken apart into words, but tests of equality can.
-            format!(" {text}").into()
+            text.into()
         } else {
             format!("{} {text}", self.value).into()
         };

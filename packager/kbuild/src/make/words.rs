@@ -131,7 +131,9 @@ impl<'a> Filter<'a> {
 /// `$(patsubst pattern,replacement,text)`.
 pub(crate) fn patsubst(out: &mut String, pattern: &str, replacement: &str, text: &str) {
     let pattern = Pattern::new(pattern);
-    // Without a `%` in the pattern a `%` in the replacement means itself.
+    if !pattern.has_percent() {
+        return subst_words(out, &pattern.before, replacement, text);
+    }
     let replacement_pattern = Pattern::new(replacement);
     let mut first = true;
     for word in words(text) {
@@ -141,10 +143,33 @@ pub(crate) fn patsubst(out: &mut String, pattern: &str, replacement: &str, text:
         first = false;
         match pattern.stem(word) {
             None => out.push_str(word),
-            Some(_) if !pattern.has_percent() => out.push_str(replacement),
             Some(stem) => replacement_pattern.fill(out, stem),
         }
     }
+}
+
+/// `$(patsubst …)` without a `%`: replaces whole words and leaves the space between them alone.
+fn subst_words(out: &mut String, from: &str, to: &str, text: &str) {
+    if from.is_empty() {
+        // The empty word is where no other one ends.
+        out.push_str(text);
+        if text.bytes().last().is_none_or(is_space) {
+            out.push_str(to);
+        }
+        return;
+    }
+    let boundary = |byte: Option<&u8>| byte.is_none_or(|byte| is_space(*byte));
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(found) = text[at..].find(from) {
+        let (start, end) = (at + found, at + found + from.len());
+        out.push_str(&text[at..start]);
+        let before = start.checked_sub(1).and_then(|previous| bytes.get(previous));
+        let whole = boundary(before) && boundary(bytes.get(end));
+        out.push_str(if whole { to } else { from });
+        at = end;
+    }
+    out.push_str(&text[at..]);
 }
 
 /// `$(subst from,to,text)`: nothing to look for means the end of the text.

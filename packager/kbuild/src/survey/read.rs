@@ -23,6 +23,13 @@ impl Survey {
     /// A Makefile that cannot be evaluated is an error in the report; what it said before the error
     /// counts.
     pub fn of(tree: &Tree) -> Self {
+        Self::with(tree, &[])
+    }
+
+    /// Reads them, and then those that can be reached from further directories. Some folders of
+    /// drivers are opened by the Makefile of one architecture only, though every architecture
+    /// sources their Kconfig files.
+    pub fn with(tree: &Tree, more: &[String]) -> Self {
         let table = Table::default();
         let mut reader = Reader {
             tree,
@@ -34,7 +41,8 @@ impl Survey {
         };
         let inherited = architecture(tree, &table);
         reader.queue.extend(roots(tree, &inherited));
-        while let Some(path) = reader.queue.pop_front() {
+        let mut more = more.iter().cloned();
+        while let Some(path) = reader.queue.pop_front().or_else(|| more.next()) {
             if reader.seen.len() >= MAX_DIRECTORIES {
                 let message = "the Makefiles open more directories than any tree has";
                 reader.survey.report.push(Diagnostic::error("kbuild-limit", message));
