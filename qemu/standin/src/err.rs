@@ -12,6 +12,8 @@ pub const ENOENT: Errno = Errno(-2);
 pub const ENOMEM: Errno = Errno(-12);
 /// Access denied.
 pub const EACCESS: Errno = Errno(-13);
+/// A page fault that cannot be resolved.
+pub const EFAULT: Errno = Errno(-14);
 /// In use by somebody else.
 pub const EBUSY: Errno = Errno(-16);
 /// No such device.

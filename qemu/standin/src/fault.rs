@@ -2,10 +2,16 @@
 
 use alloc::format;
 
+use l4re_runtime::abi::object::fault;
+use l4re_runtime::abi::utcb;
+
+use crate::cap::Cap;
+use crate::err::EFAULT;
+use crate::ipc::{Call, Out, Served};
 use crate::kernel::Kernel;
 use crate::memory::Access;
 use crate::object::{Kind, ObjId};
-use crate::thread::Frame;
+use crate::thread::{Fault, Frame};
 
 /// What an exception syndrome says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,16 +67,14 @@ impl Kernel {
     fn page_fault(&mut self, thread: ObjId, address: usize, access: Access) {
         let Some(t) = self.objects.thread(thread) else { return };
         let (Some(task), pager) = (t.task, t.pager) else { return };
-        let pager = pager.and_then(|p| self.lookup(thread, p)).map(|c| c.object);
-        let pager = pager.and_then(|p| self.objects.get(p)).map(|o| &o.kind);
-        let Some(Kind::RegionMap(of)) = pager else {
-            return self.fatal(
-                thread,
-                SIGSEGV,
-                "page fault",
-                address,
-                "its pager is not the region mapper",
-            );
+        let pager = pager.and_then(|p| self.lookup(thread, p));
+        let kind = pager.and_then(|p| self.objects.get(p.object)).map(|o| &o.kind);
+        let of = match (kind, pager) {
+            (Some(Kind::RegionMap(of)), _) => of,
+            (Some(Kind::Gate(_)), Some(gate)) => {
+                return self.ask_pager(thread, gate, address, access);
+            }
+            _ => return self.fatal(thread, SIGSEGV, "page fault", address, "it has no pager"),
         };
         let space = if *of == task { task } else { *of };
         if let Err(why) = self.resolve_fault(space, address, access) {
@@ -83,6 +87,65 @@ impl Kernel {
             let near_sp = access != Access::Execute && address.abs_diff(sp) < NEAR_SP;
             let why = if near_sp { format!("{why}; a stack overflow?") } else { why.into() };
             self.fatal(thread, SIGSEGV, what, address, &why);
+        }
+    }
+
+    /// Sends a page fault to the pager that the program has chosen, as a call in the name of the
+    /// thread. The answer may not bring memory: pagers here map by themselves.
+    fn ask_pager(&mut self, thread: ObjId, gate: Cap, address: usize, access: Access) {
+        let kind = match access {
+            Access::Read => 0,
+            Access::Write => fault::WRITE,
+            Access::Execute => fault::FETCH,
+        };
+        let Some(t) = self.objects.thread_mut(thread) else { return };
+        let (at, pc) = (t.utcb, t.frame.pc);
+        let words = [
+            (0, address & !fault::KIND | fault::MISSING | kind),
+            (1, pc),
+            (utcb::BDR, 0),
+            (utcb::BR, 0),
+        ];
+        let old = words.map(|(index, _)| (index, self.mem.word(at, index)));
+        for (index, word) in words {
+            self.mem.set_word(at, index, word);
+        }
+        if let Some(t) = self.objects.thread_mut(thread) {
+            t.fault = Some(Fault { address, x: [t.frame.x[0], t.frame.x[1]], utcb: old });
+        }
+        self.call_pager(thread, gate);
+    }
+
+    /// The call to the pager is over, with a result if it came to one. False if the thread waits
+    /// for something else.
+    pub fn fault_answered(&mut self, thread: ObjId, result: Option<isize>) -> bool {
+        let Some(t) = self.objects.thread_mut(thread) else { return false };
+        let Some(fault) = t.fault.take() else { return false };
+        [t.frame.x[0], t.frame.x[1]] = fault.x;
+        let (at, state) = (t.utcb, t.state);
+        for (index, word) in fault.utcb {
+            self.mem.set_word(at, index, word);
+        }
+        if result.is_some_and(|label| label >= 0) {
+            self.wake(thread, true);
+        } else {
+            self.leave_queue(thread, &state);
+            self.fatal(thread, SIGSEGV, "page fault", fault.address, "its pager refuses");
+        }
+        true
+    }
+
+    /// The region mapper resolves a page fault that was passed on to it.
+    pub fn serve_page_fault(&mut self, c: &Call, task: ObjId) -> Served {
+        let word = c.word(0)?;
+        let access = match word & fault::KIND {
+            kind if kind & fault::FETCH != 0 => Access::Execute,
+            kind if kind & fault::WRITE != 0 => Access::Write,
+            _ => Access::Read,
+        };
+        match self.resolve_fault(task, word & !fault::KIND, access) {
+            Ok(()) => Out::ok(),
+            Err(_) => Err(EFAULT),
         }
     }
 

@@ -128,6 +128,17 @@ pub enum Sender {
     Irq(ObjId),
 }
 
+/// A page fault that a pager of the program has to resolve, and what its message is in the way of.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// The address.
+    pub address: usize,
+    /// Registers x0 and x1.
+    pub x: [usize; 2],
+    /// Words of the UTCB that the message uses, by their index.
+    pub utcb: [(usize, usize); 4],
+}
+
 /// A thread.
 #[derive(Default)]
 pub struct Thread {
@@ -141,6 +152,8 @@ pub struct Thread {
     pub pager: Option<usize>,
     /// Where exceptions go.
     pub handler: Option<usize>,
+    /// The page fault that the thread waits to be resolved.
+    pub fault: Option<Fault>,
     /// Priority, once the scheduler was asked to run the thread.
     pub priority: Option<u8>,
     /// Length of a time slice in microseconds.

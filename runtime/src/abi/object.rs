@@ -157,3 +157,19 @@ pub mod namespace {
     /// Bit of a query's label: resolved only partly, the rest of the name is in the reply.
     pub const PARTIAL: u64 = 0x20;
 }
+
+/// Page faults (protocol [`super::proto::PAGE_FAULT`]), which the kernel sends in the name of the
+/// thread: the address, with what kind of access it was in its low bits, and the program counter.
+/// The answer restarts the instruction; a negative label makes an exception of the fault.
+pub mod fault {
+    use super::Word;
+
+    /// The bits of the address that say what kind of access it was.
+    pub const KIND: Word = 7;
+    /// Nothing is mapped there (arm; on x86 the reverse: a page is there).
+    pub const MISSING: Word = 1;
+    /// A write.
+    pub const WRITE: Word = 2;
+    /// An instruction.
+    pub const FETCH: Word = 4;
+}

@@ -31,6 +31,16 @@ impl Thread {
         ipc::call(self.sel(), proto::THREAD, &mut msg, Window::None).map(drop)
     }
 
+    /// Sends the page faults of the thread to another server (a selector of its task).
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answers.
+    pub fn set_fault_handler(&self, handler: Sel) -> Result<()> {
+        let mut msg = Msg::of(&[thread::CONTROL | thread::SET_PAGER, handler.0, 0, 0, 0, 0]);
+        ipc::call(self.sel(), proto::THREAD, &mut msg, Window::None).map(drop)
+    }
+
     /// Sets program counter and stack pointer. A new thread runs from there once the scheduler
     /// has it.
     ///

@@ -3,6 +3,7 @@
 use crate::abi::cap::rights;
 use crate::abi::dataspace as op;
 use crate::abi::factory::{Arg, DsFlags};
+use crate::abi::fpage::Fpage;
 use crate::abi::item::SendItem;
 use crate::abi::rpc::{Reader, Writer};
 use crate::abi::{page_up, proto};
@@ -88,6 +89,22 @@ impl Dataspace {
     /// [`Error::NOMEM`], or what the server answers.
     pub fn allocate(&self, offset: u64, size: u64) -> Result<()> {
         self.request(op::ALLOCATE, &[offset, size], None).map(drop)
+    }
+
+    /// Maps memory from `offset` on, readable and writable, into a part of the address space: what
+    /// was there is gone.
+    ///
+    /// Crate-private: whoever calls it decides what an address means.
+    pub(crate) fn map_at(&self, offset: u64, window: Fpage) -> Result<()> {
+        let mut msg = Msg::new();
+        let words = Writer::with_opcode(msg.words_mut(), op::MAP)
+            .u64(offset)
+            .u64(0)
+            .word(op::F_R | op::F_W)
+            .finish()
+            .ok_or(Error::MSGTOOLONG)?;
+        msg.set_len(words);
+        ipc::call(self.sel(), proto::DATASPACE, &mut msg, Window::Memory(window)).map(drop)
     }
 
     /// Copies `size` bytes from `source` at `from` to offset `to` of this dataspace; servers copy

@@ -2,6 +2,7 @@
 
 mod dataspace;
 mod dma;
+pub mod guard;
 pub mod heap;
 mod heap_area;
 mod region;

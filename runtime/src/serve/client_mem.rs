@@ -68,7 +68,7 @@ struct Region<R> {
     /// The run that the last look-up ended in; requests tend to be neighbours.
     last_run: Cell<usize>,
     /// Keeps the window and the DMA mapping alive.
-    _owner: R,
+    owner: R,
 }
 
 impl<R> Region<R> {
@@ -140,7 +140,7 @@ impl<R> ClientMemory<R> {
     ) -> Result<(), RegisterError> {
         let place = self.place_for(base, window.len() as u64)?;
         let runs = join_runs(runs, window.len() as u64).ok_or(RegisterError::BadRuns)?;
-        let region = Region { base, window, runs, last_run: Cell::new(0), _owner: owner };
+        let region = Region { base, window, runs, last_run: Cell::new(0), owner };
         self.regions.insert(place, region);
         Ok(())
     }
@@ -207,6 +207,11 @@ impl<R> ClientMemory<R> {
         let (region, offset) = self.find(addr, len as u64)?;
         // The offset is below the length of a window, which is a `usize`.
         region.window.slice(offset as usize, len).ok_or(NotMapped)
+    }
+
+    /// What keeps the regions usable.
+    pub fn owners(&self) -> impl Iterator<Item = &R> {
+        self.regions.iter().map(|region| &region.owner)
     }
 
     /// Whether `len` bytes at device address `addr` are inside one registered dataspace.

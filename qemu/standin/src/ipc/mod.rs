@@ -184,6 +184,19 @@ impl Kernel {
         Sent::Blocked
     }
 
+    /// Calls the pager behind a gate in the name of a thread whose UTCB has the message.
+    pub fn call_pager(&mut self, thread: ObjId, gate: Cap) {
+        let Some(g) = self.objects.gate(gate.object) else { return };
+        let to = g.thread.map_or(Target::Gate(gate.object), Target::Thread);
+        let label = g.label | (gate.rights & 3);
+        let tag = Tag::new(proto::PAGE_FAULT, 2, 0);
+        let inv =
+            Invocation { thread, tag, label, dest: 0, ops: op::CALL, timeouts: Timeouts::NEVER };
+        if let Sent::Failed(code) = self.send(&inv, to, label, true) {
+            self.fail(thread, code);
+        }
+    }
+
     /// Whether a thread waits for this sender.
     fn accepts(&self, receiver: ObjId, sender: Sender) -> bool {
         let Some(t) = self.objects.thread(receiver) else { return false };
@@ -330,6 +343,9 @@ impl Kernel {
 
     /// A thread has got a message.
     pub fn received(&mut self, thread: ObjId, tag: Tag, label: usize) {
+        if self.fault_answered(thread, Some(tag.label())) {
+            return;
+        }
         if let Some(t) = self.objects.thread_mut(thread) {
             t.frame.x[0] = tag.0;
             t.frame.x[1] = label;
@@ -339,6 +355,9 @@ impl Kernel {
 
     /// Ends the system call of a thread with an IPC error.
     pub fn fail(&mut self, thread: ObjId, code: usize) {
+        if self.fault_answered(thread, None) {
+            return;
+        }
         let Some(t) = self.objects.thread_mut(thread) else { return };
         t.frame.x[0] |= Tag::ERROR;
         let (state, utcb) = (t.state, t.utcb);

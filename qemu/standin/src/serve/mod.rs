@@ -51,6 +51,7 @@ impl Kernel {
             (Kind::Log(_), proto::LOG) => self.serve_log(c),
             (Kind::Dataspace(_), proto::DATASPACE) => self.serve_dataspace(c),
             (Kind::RegionMap(task), proto::RM) => self.serve_rm(c, *task),
+            (Kind::RegionMap(task), proto::PAGE_FAULT) => self.serve_page_fault(c, *task),
             (Kind::DmaSpace(_), proto::DMA_SPACE) => self.serve_dma_space(c),
             (Kind::NameSpace(_), proto::NAMESPACE) => self.serve_namespace(c),
             (Kind::Parent(task), proto::PARENT) => self.serve_parent(c, *task),

@@ -248,6 +248,14 @@ impl<B: Backend, R> Server<B, R> {
         self.slot(id).ok()?.transport().failure()
     }
 
+    /// Ends service of the clients whose memory was taken away, as `lost` says of what keeps it
+    /// mapped.
+    pub fn fail_lost(&mut self, lost: impl Fn(&R) -> bool) {
+        for client in self.slots.iter_mut().filter_map(|s| s.client.as_mut()) {
+            client.fail_if_lost(&lost);
+        }
+    }
+
     /// Whether a client has reset or gone and the device may still access its memory.
     pub fn is_draining(&self, id: ClientId) -> bool {
         let slot = self.slots.get(usize::from(id.index)).filter(|s| s.generation == id.generation);

@@ -69,6 +69,8 @@ pub enum Failure {
     Features,
     /// Misuse of a queue.
     Ring(RingError),
+    /// Memory that the client had registered was taken away while it was in use.
+    MemoryLost,
 }
 
 impl fmt::Display for Failure {
@@ -79,6 +81,7 @@ impl fmt::Display for Failure {
             Failure::StatusCleared(s) => write!(f, "status {s:#x} clears a bit"),
             Failure::Features => f.write_str("features were not negotiated"),
             Failure::Ring(e) => fmt::Display::fmt(e, f),
+            Failure::MemoryLost => f.write_str("registered memory was taken away"),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::cap::{Cap, CapRef, Factory, Gate, Irq, Object, Thread, slots_in_use};
 use crate::env::{Env, StartError};
 use crate::ipc::server::{Endpoint, Event, answer};
 use crate::ipc::sleep;
-use crate::mem::{AttachOptions, Backing, Dataspace, Region, dma_bytes, heap};
+use crate::mem::{AttachOptions, Backing, Dataspace, Region, dma_bytes, guard, heap};
 use crate::serve::block::{ClientId, Rest};
 use crate::serve::factory::BlockRequest;
 use crate::serve::options::{Param, StaticClient};
@@ -85,8 +85,9 @@ impl<D: Disk> BlockServer<D> {
     ///
     /// [`StartError::Failed`] if memory or kernel objects cannot be had.
     pub fn new(env: &Env, arguments: &'static [Param]) -> core::result::Result<Self, StartError> {
-        Self::with(env.main_thread(), env.factory(), arguments)
-            .map_err(StartError::when("set up", "the event loop"))
+        let (thread, factory) = (env.main_thread(), env.factory());
+        guard::start(&thread, &factory).map_err(StartError::when("set up", "the guard"))?;
+        Self::with(thread, factory, arguments).map_err(StartError::when("set up", "the event loop"))
     }
 
     pub(super) fn with(

@@ -7,6 +7,7 @@ use core::cell::Cell;
 use super::message::Range;
 use crate::abi::PAGE_SIZE;
 use crate::cap::{Cap, CapRef, Object, Task};
+use crate::mem::guard::Guarded;
 use crate::mem::{
     AttachOptions, Dataspace, DmaDomain, DmaMapping, DmaRun, Region, SharedMem, heap,
 };
@@ -21,7 +22,8 @@ const ROOM_TO_SPARE: usize = 64 * 1024;
 /// Which dataspaces clients may register.
 ///
 /// A dataspace can be taken away from under those who use it, by whoever has the right to delete
-/// it. Where clients are not trusted that far, the dataspaces that they may use are listed
+/// it. We survive that ([`guard`](crate::mem::guard)); the device may go on writing where the memory
+/// was. Where clients are not trusted that far, the dataspaces that they may use are listed
 /// (`--register-ds`).
 #[derive(Debug, Default)]
 pub struct Trust {
@@ -59,8 +61,16 @@ pub(super) struct MapCounters {
 #[derive(Debug)]
 pub struct Registered {
     _dma: DmaMapping,
+    guarded: Guarded,
     _region: Region,
     counters: Rc<MapCounters>,
+}
+
+impl Registered {
+    /// Whether a page of it was found missing.
+    pub fn is_lost(&self) -> bool {
+        self.guarded.is_lost()
+    }
 }
 
 impl Drop for Registered {
@@ -114,7 +124,9 @@ pub(super) fn map(
     let region = Region::attach(dataspace, &options.eager())?;
     let window = region.mem().ok_or(Error::ACCESS)?;
     counters.maps.set(counters.maps.get() + 1);
-    let owner = Registered { _dma: dma, _region: region, counters: counters.clone() };
+    // Its server was asked for its size and has answered, so the guard may ask it as well.
+    let guarded = Guarded::new(&region, range.offset);
+    let owner = Registered { _dma: dma, guarded, _region: region, counters: counters.clone() };
     Ok(Mapped { window, runs, owner })
 }
 

@@ -13,7 +13,7 @@ use crate::abi::Word;
 use crate::bus::Interrupt;
 use crate::cap::{Cap, CapRef, Factory, Gate, Thread};
 use crate::ipc::Msg;
-use crate::mem::{Dataspace, DmaDomain, heap};
+use crate::mem::{Dataspace, DmaDomain, guard, heap};
 use crate::serve::block::{self, Backend, ClientId, ClientOptions, Rest, Server, Window};
 use crate::serve::stats::Statistics;
 use crate::{Error, Result};
@@ -75,6 +75,8 @@ pub(super) struct Unit<D: Disk> {
     interrupts: u64,
     clients_ever: u64,
     maps: Rc<MapCounters>,
+    /// Pages that were missing when clients were last looked at for that.
+    losses: usize,
 }
 
 impl<D: Disk> Unit<D> {
@@ -97,6 +99,7 @@ impl<D: Disk> Unit<D> {
             interrupts: 0,
             clients_ever: 0,
             maps: Rc::default(),
+            losses: guard::losses(),
         };
         unit.unmask();
         Ok(unit)
@@ -336,12 +339,23 @@ impl<D: Disk> Unit<D> {
     pub fn work(&mut self) -> bool {
         let more = self.server.work(&mut Signals(&mut self.sessions));
         self.unmask();
-        more
+        self.fail_lost() | more
+    }
+
+    /// Ends service of clients that have taken their memory away; returns whether there may be one.
+    fn fail_lost(&mut self) -> bool {
+        let losses = guard::losses();
+        let new = core::mem::replace(&mut self.losses, losses) != losses;
+        if new {
+            self.server.fail_lost(Registered::is_lost);
+        }
+        new
     }
 
     /// Prepares to wait: see [`Server::settle`].
     pub fn settle(&mut self) -> Rest {
-        self.server.settle()
+        let rest = self.server.settle();
+        if self.fail_lost() { Rest::Again } else { rest }
     }
 
     /// Lets interrupts through again; the device has taken back those that arrived.

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use l4re_runtime::Error;
+use l4re_runtime::cap::{Object, Task};
 
 use crate::hostile::{DATA, DESC, ENTRIES, HEADER, Hostile, STATUS};
 use crate::rig::{Case, Outcome, Rig, named, refused};
@@ -16,6 +17,7 @@ pub const CASES: &[Case] = &[
     Case { name: "notifications before anything is set up", run: early_kicks },
     Case { name: "a page full of nonsense", run: page },
     Case { name: "many clients come and go", run: come_and_go },
+    Case { name: "memory that is deleted while it is registered", run: take_memory_away },
 ];
 
 /// Chains for the whole queue, each a read of as much as there is room for.
@@ -120,6 +122,20 @@ fn come_and_go(rig: &mut Rig) -> Outcome {
         for client in &mut crowd? {
             client.read_properly()?;
         }
+    }
+    Ok(())
+}
+
+/// The queue vanishes from under the server, which has to look at it.
+fn take_memory_away(rig: &mut Rig) -> Outcome {
+    for _ in 0..3 {
+        let mut client = Hostile::running(rig)?;
+        client.read_properly()?;
+        // Nothing is in flight: the device must not write to memory that is somebody else's then.
+        named("delete", Task::own().delete(client.memory.dataspace().sel()))?;
+        named("kick", client.kick.trigger())?;
+        client.expect_stopped()?;
+        rig.check_good_client_reads()?;
     }
     Ok(())
 }

@@ -309,6 +309,13 @@ impl<R> Client<R> {
     }
 
     /// The device cannot serve this client any more until it resets.
+    /// Ends service if memory of the client was taken away, as `lost` says of what keeps it mapped.
+    pub fn fail_if_lost(&mut self, lost: impl Fn(&R) -> bool) {
+        if self.memory.owners().any(lost) {
+            self.fail(Failure::MemoryLost);
+        }
+    }
+
     fn fail(&mut self, failure: Failure) {
         self.counters.failures += 1;
         self.config_interrupt |= self.transport.fail(failure);
