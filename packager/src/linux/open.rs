@@ -116,7 +116,25 @@ impl Opened {
     ///
     /// [`Failure`] if they cannot be read.
     pub fn survey(&self) -> Result<Survey, Failure> {
-        Ok(Survey::of(&l4re_kbuild::Tree::open(self.tree.root(), &self.arch.name)?))
+        let tree = l4re_kbuild::Tree::open(self.tree.root(), &self.arch.name)?;
+        Ok(Survey::with(&tree, &self.driver_folders()?))
+    }
+
+    /// The folders under `drivers/` that have a Makefile, sorted.
+    fn driver_folders(&self) -> Result<Vec<String>, Failure> {
+        let drivers = self.tree.root().join("drivers");
+        let failed = |error| Failure::io("read", &drivers, &error);
+        let mut folders = Vec::new();
+        for entry in fs::read_dir(&drivers).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            if let Ok(name) = entry.file_name().into_string()
+                && entry.path().join("Makefile").is_file()
+            {
+                folders.push(format!("drivers/{name}"));
+            }
+        }
+        folders.sort();
+        Ok(folders)
     }
 
     /// Reads both at once.
