@@ -56,6 +56,8 @@ enum Entry {
     Choice,
     Menu,
     Comment,
+    /// A definition that could not be read; its options are passed over without a word.
+    Broken,
 }
 
 pub(crate) struct Parser<'a> {
@@ -242,6 +244,13 @@ impl<'a> Parser<'a> {
             _ => self.option(&mut cursor, word, lexer),
         };
         if let Err(wrong) = result {
+            let begins = |word: &str| {
+                matches!(word, "config" | "menuconfig" | "choice" | "comment" | "menu")
+            };
+            if begins(word) || nearest_keyword(word).is_some_and(begins) {
+                self.finish_entry();
+                self.entry = Entry::Broken;
+            }
             self.error(Some(wrong.offset), "kconfig-syntax", wrong.message, wrong.help);
         }
     }
@@ -530,6 +539,9 @@ impl<'a> Parser<'a> {
             self.build.report.push(diagnostic);
             return;
         };
+        if file.findings >= MAX_FINDINGS {
+            return;
+        }
         file.findings += 1;
         let position = match offset {
             Some(offset) => Position::in_text(&file.text, offset),

@@ -218,7 +218,11 @@ impl Writer {
     }
 
     fn if_condition(&mut self, percent: usize) -> String {
-        if self.random.chance(percent) { format!(" if {}", self.condition(1)) } else { String::new() }
+        if self.random.chance(percent) {
+            format!(" if {}", self.condition(1))
+        } else {
+            String::new()
+        }
     }
 
     /// A condition over the symbols known so far.

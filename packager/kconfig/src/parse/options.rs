@@ -16,6 +16,7 @@ impl Entry {
             Self::Choice => "a choice",
             Self::Menu => "a menu",
             Self::Comment => "a comment",
+            Self::Broken => "what could not be read",
         }
     }
 
@@ -57,6 +58,12 @@ impl Parser<'_> {
             "transitional" if self.dialect.transitional => config,
             _ => return Err(unknown(cursor, word, valued)),
         };
+        if entry == Entry::Broken {
+            if matches!(word, "help" | "---help---") {
+                lexer.help();
+            }
+            return Ok(());
+        }
         if !fits {
             let what = format!("`{word}` does not belong to {}", entry.describe());
             return Err(Wrong::at(cursor.offset(), what, "the line is ignored"));
@@ -167,7 +174,6 @@ impl Parser<'_> {
         word: &str,
         lexer: &mut Lexer<'t>,
     ) -> Result<(), Wrong> {
-        let offset = cursor.offset();
         let tail = cursor.end();
         let (start, end) = lexer.help();
         tail?;
@@ -180,7 +186,7 @@ impl Parser<'_> {
         };
         if word == "---help---" {
             let what = "`---help---` is read as `help`; Linux 5.9 and later refuse it";
-            self.warning(Some(offset), "kconfig-old-help", what);
+            self.warning(None, "kconfig-old-help", what);
         }
         if self.build.menus[menu].help.is_some() {
             let what = format!("'{name}' defined with more than one help text; the last is used");
