@@ -21,6 +21,7 @@ pub mod cli;
 pub mod document;
 pub mod drvinfo;
 pub mod elf;
+pub mod inject;
 pub mod emit;
 pub mod install;
 pub mod linux;

@@ -14,6 +14,9 @@ use crate::manifest::Class;
 use crate::target::Target;
 
 mod archive;
+mod image;
+
+pub use image::{ImageOptions, run_image};
 
 /// Name of the stand-in's package and file.
 const STANDIN: &str = "l4re-standin";
@@ -113,7 +116,22 @@ fn qemu(error: l4re_qemu::Error) -> Failure {
 
 /// The disks, each in a place of its own. QEMU's own slots on the PCI bus come first.
 fn disks(options: &Options, machine: &Machine) -> Vec<Disk> {
-    let place = |index: u8| match options.transport {
+    if options.disks.is_empty() {
+        return vec![Disk::null(16 << 20, place(0, options.transport, machine)).serial("disk0")];
+    }
+    attached(&options.disks, options.transport, machine)
+}
+
+fn attached(paths: &[PathBuf], transport: Transport, machine: &Machine) -> Vec<Disk> {
+    let place = |index| place(index, transport, machine);
+    let disks = (0..=u8::MAX).zip(paths);
+    disks
+        .map(|(index, path)| Disk::file(path, place(index)).serial(format!("disk{index}")))
+        .collect()
+}
+
+fn place(index: u8, transport: Transport, machine: &Machine) -> Place {
+    match transport {
         Transport::Pci => Place::Pci { slot: machine.first_pci_slot.saturating_add(index) },
         Transport::Mmio => {
             Place::Mmio { slot: machine.virtio_mmio_slots.saturating_sub(1 + index) }
@@ -121,14 +139,7 @@ fn disks(options: &Options, machine: &Machine) -> Vec<Disk> {
         Transport::MmioLegacy => {
             Place::MmioLegacy { slot: machine.virtio_mmio_slots.saturating_sub(1 + index) }
         }
-    };
-    if options.disks.is_empty() {
-        return vec![Disk::null(16 << 20, place(0)).serial("disk0")];
     }
-    let disks = (0..=u8::MAX).zip(&options.disks);
-    disks
-        .map(|(index, path)| Disk::file(path, place(index)).serial(format!("disk{index}")))
-        .collect()
 }
 
 fn build_standin(package: &Path, target: &Target) -> Result<PathBuf, Failure> {

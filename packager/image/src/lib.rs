@@ -10,6 +10,7 @@
 //! anything here panic, take much memory, or write outside of the place that was named.
 
 mod attrs;
+mod boot;
 mod compose;
 mod container;
 mod edit;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::run::{Client, Transport};
+use regex_lite::Regex;
+
+use crate::run::{Client, ImageOptions, Transport};
 use crate::{build, run};
 
 /// Builds, checks, packages and boots L4Re driver servers.
@@ -53,6 +55,8 @@ pub enum Verb {
     Pick(super::pick::Pick),
     /// List, take apart, change and make bootstrap images
     Image(super::image::ImageArgs),
+    /// Add a driver to an image that already boots
+    Inject(super::inject::Inject),
     /// Build, pack and set up drivers as UDI packages
     Udi(super::udi::Udi),
     /// Find what is wrong with the dependencies of an L4Re tree
@@ -97,8 +101,15 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Run {
     /// The package's folder
-    #[arg(value_name = "PKG")]
-    pub package: PathBuf,
+    #[arg(value_name = "PKG", required_unless_present = "image", conflicts_with = "image")]
+    pub package: Option<PathBuf>,
+    /// Boot this bootstrap image instead, as it is
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["client", "create", "standin"])]
+    pub image: Option<PathBuf>,
+    /// With --image: a regular expression; a line that matches makes the pass [default:
+    /// L4RE-RESULT: pass]
+    #[arg(long, value_name = "REGEX", requires = "image")]
+    pub expect: Option<Regex>,
     /// Machine to boot on: virt, virt-el2 or virt-gicv3 [default: that of the target]
     #[arg(long, value_name = "NAME")]
     pub machine: Option<String>,
@@ -150,17 +161,37 @@ impl From<Build> for build::Options {
     }
 }
 
+impl From<TransportArg> for Transport {
+    fn from(arg: TransportArg) -> Self {
+        match arg {
+            TransportArg::Pci => Self::Pci,
+            TransportArg::Mmio => Self::Mmio,
+            TransportArg::MmioLegacy => Self::MmioLegacy,
+        }
+    }
+}
+
+impl Run {
+    /// What to do if an image is to be booted.
+    pub fn image_options(&self) -> Option<ImageOptions> {
+        Some(ImageOptions {
+            image: self.image.clone()?,
+            machine: self.machine.clone(),
+            disks: self.disk.clone(),
+            transport: self.transport.into(),
+            time_limit: Duration::from_secs(self.time_limit),
+            expect: self.expect.clone(),
+        })
+    }
+}
+
 impl From<Run> for run::Options {
     fn from(args: Run) -> Self {
         Self {
-            package: args.package,
+            package: args.package.unwrap_or_default(),
             machine: args.machine,
             disks: args.disk,
-            transport: match args.transport {
-                TransportArg::Pci => Transport::Pci,
-                TransportArg::Mmio => Transport::Mmio,
-                TransportArg::MmioLegacy => Transport::MmioLegacy,
-            },
+            transport: args.transport.into(),
             time_limit: Duration::from_secs(args.time_limit),
             clients: args.client,
             create: args.create.iter().map(|text| words(text)).collect(),
@@ -196,6 +227,9 @@ mod tests {
             &["packager", "check"],
             &["packager", "run", "p", "--time-limit", "0"],
             &["packager", "run", "p", "--client", " "],
+            &["packager", "run"],
+            &["packager", "run", "p", "--image", "i"],
+            &["packager", "run", "--image", "i", "--expect", "("],
             &["packager", "-q", "-v", "check", "p"],
         ] {
             assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");

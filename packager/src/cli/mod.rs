@@ -11,6 +11,7 @@ use crate::{build, check, run};
 
 mod args;
 mod image;
+mod inject;
 mod list;
 mod emit;
 mod output;
@@ -45,10 +46,14 @@ pub fn main() -> ExitCode {
         }
         Verb::Resolve(args) => resolve::run(args, &mut output),
         Verb::Image(args) => image::run(args, &mut output),
+        Verb::Inject(args) => inject::run(args, &mut output),
         Verb::List(args) => list::run(&args, &mut output),
         Verb::Pick(args) => return pick::run(args, &mut output),
         Verb::Emit(args) => emit::run(args, &mut output),
-        Verb::Run(args) => run_verb(&mut output, &args.into()),
+        Verb::Run(args) => match args.image_options() {
+            Some(options) => run_verb(&mut output, |console| run::run_image(&options, console)),
+            None => run_verb(&mut output, |console| run::run(&args.into(), console)),
+        },
         Verb::Udi(args) => udi::run(args, &mut output),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -109,9 +114,12 @@ fn done(path: String, checked: check::Checked) -> Done {
     Done { report: checked.report, lines, json }
 }
 
-fn run_verb(output: &mut Output, options: &run::Options) -> bool {
+fn run_verb(
+    output: &mut Output,
+    start: impl FnOnce(&mut dyn FnMut(&str)) -> Result<l4re_qemu::Outcome, Failure>,
+) -> bool {
     output.step_line("booting; the console follows");
-    let outcome = match run::run(options, &mut |line| output.console(line)) {
+    let outcome = match start(&mut |line| output.console(line)) {
         Ok(outcome) => outcome,
         Err(failure) => return finish(output, "run", Err(failure)),
     };

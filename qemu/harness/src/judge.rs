@@ -47,6 +47,12 @@ pub enum Failure {
         /// The first line that told of a crash, if there was one.
         crash: Option<String>,
     },
+    /// The line that was waited for did not come.
+    #[error("the expected line did not come{}", crash_hint(.crash.as_deref()))]
+    NoLine {
+        /// The first line that told of a crash, if there was one.
+        crash: Option<String>,
+    },
     /// More results than expected.
     #[error("{seen} result lines where {expected} were expected")]
     TooMany {
@@ -68,6 +74,8 @@ fn crash_hint(line: Option<&str>) -> String {
 #[derive(Debug, Clone)]
 pub struct Judge {
     expected: usize,
+    /// Whether a line of the caller's choice makes the pass, and result lines can only fail.
+    by_line: bool,
     seen: usize,
     /// The first failure among the results.
     failure: Option<Failure>,
@@ -81,6 +89,7 @@ impl Judge {
     pub fn new(expected: usize) -> Self {
         Self {
             expected: expected.max(1),
+            by_line: false,
             seen: 0,
             failure: None,
             crash_before: None,
@@ -88,11 +97,24 @@ impl Judge {
         }
     }
 
+    /// A judge of a guest that knows nothing of result lines: it passes with the line that is told
+    /// by [`Judge::expected_line`]. A result line that reports a failure still fails it.
+    pub fn of_line() -> Self {
+        Self { by_line: true, ..Self::new(1) }
+    }
+
+    /// The line that was waited for is there.
+    pub fn expected_line(&mut self) {
+        self.seen = self.expected;
+    }
+
     /// Takes one line of the console, without its end.
     pub fn line(&mut self, line: &str) {
         let line = strip_escapes(line);
         if let Some(result) = result_of(&line) {
-            self.seen += 1;
+            if !self.by_line {
+                self.seen += 1;
+            }
             let failure = match result {
                 Line::Pass => None,
                 Line::Fail(reason) => Some(Failure::Reported(reason.into())),
@@ -120,6 +142,9 @@ impl Judge {
         let (expected, seen) = (self.expected, self.seen);
         if seen < expected {
             let crash = self.crash_before.clone();
+            if self.by_line {
+                return Verdict::Fail(Failure::NoLine { crash });
+            }
             return Verdict::Fail(Failure::Missing { expected, seen, crash });
         }
         if seen > expected {
@@ -252,6 +277,22 @@ mod tests {
         for line in ["L4RE-RESULT: passed", "L4RE-RESULT:", "L4RE-RESULT: PASS"] {
             assert_eq!(failure(1, &[line]), Failure::Malformed(line.into()));
         }
+    }
+
+    #[test]
+    fn the_expected_line_passes_and_a_reported_failure_does_not() {
+        let mut judge = Judge::of_line();
+        judge.line("L4RE-RESULT: pass");
+        assert_eq!(judge.verdict(), Verdict::Fail(Failure::NoLine { crash: None }));
+        assert!(!judge.complete());
+        judge.expected_line();
+        assert_eq!(judge.verdict(), Verdict::Pass);
+        judge.line("drv | panicked at src/main.rs:1");
+        assert!(matches!(judge.verdict(), Verdict::Fail(Failure::CrashAfterResult(_))));
+        let mut judge = Judge::of_line();
+        judge.line("L4RE-RESULT: fail broken");
+        judge.expected_line();
+        assert_eq!(judge.verdict(), Verdict::Fail(Failure::Reported("broken".into())));
     }
 
     #[test]

@@ -36,5 +36,5 @@ pub use device::{Backing, Disk, Place};
 pub use error::Error;
 pub use judge::{Failure, Judge, SENTINEL, Verdict, strip_escapes};
 pub use machine::Machine;
-pub use run::{End, Limits, Outcome, run};
+pub use run::{End, Limits, Outcome, run, run_until};
 pub use vm::Vm;

@@ -114,6 +114,32 @@ impl fmt::Display for End {
 /// [`Error`] if the machine cannot be started. A guest that fails, hangs or crashes is not an error
 /// but an [`Outcome`].
 pub fn run(vm: &Vm, limits: &Limits, console: &mut dyn FnMut(&str)) -> Result<Outcome, Error> {
+    start(vm, limits, Judge::new(limits.results), &mut |line| {
+        console(line);
+        false
+    })
+}
+
+/// The same for a guest that prints no result: it passes with the first line for which `console`
+/// answers true. `limits.results` does not count.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_until(
+    vm: &Vm,
+    limits: &Limits,
+    console: &mut dyn FnMut(&str) -> bool,
+) -> Result<Outcome, Error> {
+    start(vm, limits, Judge::of_line(), console)
+}
+
+fn start(
+    vm: &Vm,
+    limits: &Limits,
+    judge: Judge,
+    console: &mut dyn FnMut(&str) -> bool,
+) -> Result<Outcome, Error> {
     let (program, args) = (vm.program(), vm.args()?);
     let start = Instant::now();
     let mut child = Guarded::spawn(&program, &args).map_err(|source| {
@@ -136,7 +162,7 @@ pub fn run(vm: &Vm, limits: &Limits, console: &mut dyn FnMut(&str)) -> Result<Ou
         thread::spawn(move || tail_of(&error_events))
     });
 
-    let mut watch = Watch::new(limits, start);
+    let mut watch = Watch::new(judge, limits, start);
     let decided = watch.until_end(&events, console);
     let end = finish(&mut child, decided)
         .map_err(|source| Error::Watch { program: program.display().to_string(), source })?;
@@ -178,9 +204,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(limits: &Limits, start: Instant) -> Self {
+    fn new(judge: Judge, limits: &Limits, start: Instant) -> Self {
         Self {
-            judge: Judge::new(limits.results),
+            judge,
             deadline: start + limits.time,
             settle: limits.settle,
             settled: None,
@@ -193,7 +219,7 @@ impl Watch {
     fn until_end(
         &mut self,
         events: &Receiver<Event>,
-        console: &mut dyn FnMut(&str),
+        console: &mut dyn FnMut(&str) -> bool,
     ) -> Option<End> {
         loop {
             let (until, end) = match self.settled {
@@ -206,7 +232,9 @@ impl Watch {
             }
             match events.recv_timeout(until - now) {
                 Ok(Event::Line(line)) => {
-                    console(&line);
+                    if console(&line) {
+                        self.judge.expected_line();
+                    }
                     if !self.take(line) {
                         return Some(End::OutputLimit);
                     }
