@@ -56,10 +56,10 @@ fn module() -> impl Strategy<Value = Module> {
     let rest = (paths(), paths(), paths(), btree_map(path(), flags(), 0..3));
     let entry = (flags(), vec(line(), 0..3)).prop_map(|(add, remove)| Flags { add, remove });
     let cflags = btree_map(path(), entry, 0..3);
-    let member = (symbol(), path(), any::<bool>());
+    let member = (line(), path(), any::<bool>());
     let members = vec(
-        member.prop_map(|(symbol, object, included)| ConditionalMember {
-            symbol,
+        member.prop_map(|(condition, object, included)| ConditionalMember {
+            condition,
             object,
             included,
         }),

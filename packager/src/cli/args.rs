@@ -53,10 +53,14 @@ pub enum Verb {
     List(super::list::List),
     /// Choose a driver of a Linux tree
     Pick(super::pick::Pick),
+    /// Take a driver out of a Linux tree, with all that compiling it needs
+    Extract(super::extract::Extract),
     /// List, take apart, change and make bootstrap images
     Image(super::image::ImageArgs),
     /// Add a driver to an image that already boots
     Inject(super::inject::Inject),
+    /// Install a package's program below a folder or into an image
+    Install(super::install::Install),
     /// Build, pack and set up drivers as UDI packages
     Udi(super::udi::Udi),
     /// Find what is wrong with the dependencies of an L4Re tree

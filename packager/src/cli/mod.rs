@@ -10,12 +10,14 @@ use crate::elf::Program;
 use crate::{build, check, run};
 
 mod args;
+mod extract;
 mod image;
 mod inject;
 mod list;
 mod emit;
 mod output;
 mod pick;
+mod install;
 mod udi;
 mod resolve;
 
@@ -48,12 +50,14 @@ pub fn main() -> ExitCode {
         Verb::Image(args) => image::run(args, &mut output),
         Verb::Inject(args) => inject::run(args, &mut output),
         Verb::List(args) => list::run(&args, &mut output),
+        Verb::Extract(args) => extract::run(args, &mut output),
         Verb::Pick(args) => return pick::run(args, &mut output),
         Verb::Emit(args) => emit::run(args, &mut output),
         Verb::Run(args) => match args.image_options() {
             Some(options) => run_verb(&mut output, |console| run::run_image(&options, console)),
             None => run_verb(&mut output, |console| run::run(&args.into(), console)),
         },
+        Verb::Install(args) => install::run(args, &mut output),
         Verb::Udi(args) => udi::run(args, &mut output),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }

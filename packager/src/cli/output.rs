@@ -69,6 +69,14 @@ impl Output {
         }
     }
 
+    /// Says what was decided on the way, wherever the result goes.
+    pub fn tell(&mut self, text: &str) {
+        self.clear();
+        if !self.quiet && !self.json {
+            say(&mut io::stderr(), text);
+        }
+    }
+
     /// Prints a line of a guest's console.
     pub fn console(&mut self, line: &str) {
         if self.json {

@@ -35,6 +35,11 @@ impl Tree {
             .insert(path.into(), Entry { bytes: text.into().into_bytes(), executable: false });
     }
 
+    /// Adds a file of any content.
+    pub fn file(&mut self, path: &str, bytes: Vec<u8>) {
+        self.files.insert(path.into(), Entry { bytes, executable: false });
+    }
+
     /// Adds a program.
     pub fn program(&mut self, path: &str, bytes: Vec<u8>) {
         self.files.insert(path.into(), Entry { bytes, executable: true });

@@ -54,6 +54,11 @@ impl Folders {
         Self { sources, generated: workspace.join(GENERATED_FOLDER), tree }
     }
 
+    /// The tree itself, as Kbuild sees it when it builds in `output`.
+    pub(super) fn of_tree(tree: &Path, output: &Path) -> Self {
+        Self { sources: tree.into(), generated: output.into(), tree: tree.into() }
+    }
+
     fn of(&self, root: Root) -> &Path {
         match root {
             Root::Tree => &self.tree,
@@ -63,7 +68,7 @@ impl Folders {
     }
 
     /// A flag with the words for folders replaced.
-    fn resolve(&self, flag: &str) -> String {
+    pub(super) fn resolve(&self, flag: &str) -> String {
         let mut flag = flag.to_owned();
         for root in Root::ALL {
             if flag.contains(root.word()) {
@@ -95,36 +100,42 @@ pub fn compile_command(
         return Err(failed(format!("module `{}` has no object `{object}`", module.name)));
     }
     let Some(source) = source_of(module, object) else {
-        let what = format!("no source of `{}/{object}` is known", module.directory);
+        let what = format!("no source of `{object}` is known");
         return Err(failed(what));
     };
-    let assembler = source.ends_with(".S");
+    let assembler = source.trim_end_matches("_shipped").ends_with(".S");
     let flags = module.cflags.get(object).cloned().unwrap_or_default();
     let mut arguments = all_flags(&yaml.compiler, module.built_in, assembler, &flags);
     arguments.extend(module.defines.get(object).into_iter().flatten().cloned());
     let mut arguments: Vec<String> = arguments.iter().map(|flag| folders.resolve(flag)).collect();
-    if source.ends_with("_shipped") {
-        // The compiler cannot tell the language by this name.
-        arguments.extend(["-x".into(), if assembler { "assembler-with-cpp" } else { "c" }.into()]);
-    }
     arguments.extend(["-c".into(), "-o".into(), output.to_string_lossy().into_owned()]);
-    arguments.push(folders.sources.join(source).to_string_lossy().into_owned());
+    let source = match source.strip_suffix("_shipped") {
+        // As Kbuild does, a shipped file is copied to where it would be generated.
+        Some(name) => folders.generated.join(name),
+        None => folders.sources.join(source),
+    };
+    arguments.push(source.to_string_lossy().into_owned());
     Ok(CompileCommand { program: format!("{}gcc", yaml.compiler.prefix), arguments })
 }
 
 /// The file that an object is compiled from.
 pub fn source_of<'m>(module: &'m Module, object: &str) -> Option<&'m str> {
-    let stem = format!("{}/{}.", module.directory, object.strip_suffix(".o")?);
+    let stem = object.strip_suffix('o')?;
     let mut files = module.sources.iter().chain(&module.shipped);
     let matching = |path: &&String| {
-        let suffix = path.strip_prefix(&stem);
+        let suffix = path.strip_prefix(stem);
         suffix.is_some_and(|suffix| ["c", "S", "c_shipped", "S_shipped"].contains(&suffix))
     };
     files.find(matching).map(String::as_str)
 }
 
 /// Every flag but the object's definitions, in Kbuild's order, with words for folders.
-fn all_flags(compiler: &Compiler, built_in: bool, assembler: bool, own: &Flags) -> Vec<String> {
+pub(super) fn all_flags(
+    compiler: &Compiler,
+    built_in: bool,
+    assembler: bool,
+    own: &Flags,
+) -> Vec<String> {
     let (common, last) = match (assembler, built_in) {
         (false, false) => (&compiler.cflags, &compiler.cflags_module),
         (false, true) => (&compiler.cflags, &compiler.cflags_built_in),
@@ -156,14 +167,17 @@ mod tests {
         Module {
             name: "x".into(),
             directory: "drivers/x".into(),
-            objects: vec!["a.o".into(), "fw/b.o".into(), "t.o".into()],
+            objects: ["a", "fw/b", "t"].map(|name| format!("drivers/x/{name}.o")).into(),
             sources: vec!["drivers/x/a.c".into(), "drivers/x/fw/b.S".into()],
             shipped: vec!["drivers/x/t.c_shipped".into()],
             cflags: BTreeMap::from([(
-                "a.o".into(),
+                "drivers/x/a.o".into(),
                 Flags { add: vec!["-I$(src)/drivers/x".into()], remove: vec!["-W%".into()] },
             )]),
-            defines: BTreeMap::from([("a.o".into(), vec!["-DKBUILD_MODNAME=\"x\"".into()])]),
+            defines: BTreeMap::from([(
+                "drivers/x/a.o".into(),
+                vec!["-DKBUILD_MODNAME=\"x\"".into()],
+            )]),
             ..Module::default()
         }
     }
@@ -191,7 +205,7 @@ mod tests {
             aflags_module: word("-DAMODULE"),
             ..Compiler::default()
         };
-        let own = module().cflags["a.o"].clone();
+        let own = module().cflags["drivers/x/a.o"].clone();
         let flags = |built_in, assembler, own| all_flags(&compiler, built_in, assembler, own);
         assert_eq!(
             flags(false, false, &own),
@@ -205,9 +219,9 @@ mod tests {
     #[test]
     fn each_object_has_the_source_of_its_name() {
         let module = module();
-        assert_eq!(source_of(&module, "a.o"), Some("drivers/x/a.c"));
-        assert_eq!(source_of(&module, "fw/b.o"), Some("drivers/x/fw/b.S"));
-        assert_eq!(source_of(&module, "t.o"), Some("drivers/x/t.c_shipped"));
-        assert_eq!(source_of(&module, "b.o"), None);
+        assert_eq!(source_of(&module, "drivers/x/a.o"), Some("drivers/x/a.c"));
+        assert_eq!(source_of(&module, "drivers/x/fw/b.o"), Some("drivers/x/fw/b.S"));
+        assert_eq!(source_of(&module, "drivers/x/t.o"), Some("drivers/x/t.c_shipped"));
+        assert_eq!(source_of(&module, "drivers/x/b.o"), None);
     }
 }

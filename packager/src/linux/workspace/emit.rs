@@ -137,7 +137,7 @@ impl Writer {
     }
 
     fn member(&mut self, depth: usize, member: &ConditionalMember) {
-        self.string(depth, "symbol", &member.symbol);
+        self.string(depth, "condition", &member.condition);
         self.string(depth, "object", &member.object);
         self.line(depth, &format!("included: {}", member.included));
     }

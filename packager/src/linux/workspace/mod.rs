@@ -131,7 +131,7 @@ pub struct Module {
     pub directory: String,
     /// Whether it is built into the kernel; otherwise it is a loadable module.
     pub built_in: bool,
-    /// The objects it is made of, relative to `directory`, in the order of linking, each once.
+    /// The objects it is made of, in the order of linking, each once.
     pub objects: Vec<String>,
     /// The C and assembler files of the objects, in the same order.
     pub sources: Vec<String>,
@@ -163,9 +163,9 @@ pub struct Flags {
 /// An object that belongs to a module under some configurations only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConditionalMember {
-    /// The symbol that decides.
-    pub symbol: String,
-    /// The object, relative to the module's folder.
+    /// What decides, in Kconfig's syntax.
+    pub condition: String,
+    /// The object.
     pub object: String,
     /// Whether it belongs to the module under this configuration.
     pub included: bool,

@@ -268,11 +268,11 @@ fn defines(map: &mut Map<'_>) -> Option<BTreeMap<String, Vec<String>>> {
 }
 
 fn member(mut map: Map<'_>) -> Option<ConditionalMember> {
-    let symbol = text(&mut map, "symbol", rules::symbol);
+    let condition = text(&mut map, "condition", rules::printable);
     let object = text(&mut map, "object", rules::relative_path);
     let included = map.flag("included");
     map.finish();
-    Some(ConditionalMember { symbol: symbol?, object: object?, included: included? })
+    Some(ConditionalMember { condition: condition?, object: object?, included: included? })
 }
 
 fn providers(root: &mut Map<'_>) -> Option<Vec<Provider>> {
