@@ -174,10 +174,11 @@ impl Finalizer<'_> {
         }
     }
 
-    /// What follows a symbol and depends on it becomes its submenu.
+    /// What follows a symbol and depends on it becomes its submenu. A symbol without a prompt
+    /// shows no menu, so it has none.
     fn collect_dependents(&mut self, menu: MenuId, symbol: SymbolId) {
-        let prompt = self.build.menus[menu.index()].prompt;
-        let own = prompt.map_or(ExprId::YES, |id| self.build.properties[id.index()].effective);
+        let Some(prompt) = self.build.menus[menu.index()].prompt else { return };
+        let own = self.build.properties[prompt.index()].effective;
         let mut base = None;
         let mut last = None;
         let mut next = self.build.menus[menu.index()].next;
