@@ -217,7 +217,14 @@ impl Reader<'_, '_> {
             Kind::Identifier if token.text == known::DEFINED => self.unit.defined()?,
             // What is left of names is 0 (6.10.1.4).
             Kind::Identifier => Number::signed(0),
-            Kind::Number => integer(self.unit.interner.spelling(token.text))?,
+            Kind::Number => match integer(self.unit.interner.spelling(token.text)) {
+                Ok(number) => number,
+                // gcc complains, and goes on with 0.
+                Err(reason) => {
+                    self.unit.problem("condition", reason, token.text);
+                    Number::signed(0)
+                }
+            },
             Kind::Character => {
                 let unsigned = self.unit.is_defined(known::CHAR_UNSIGNED);
                 character(self.unit.interner.spelling(token.text), unsigned)?
@@ -230,7 +237,7 @@ impl Reader<'_, '_> {
         Ok(value)
     }
 
-    fn apply(&self, operator: Punctuator, l: Number, r: Number) -> Result<Number, Invalid> {
+    fn apply(&mut self, operator: Punctuator, l: Number, r: Number) -> Result<Number, Invalid> {
         use Punctuator as P;
         let unsigned = l.unsigned || r.unsigned;
         let (a, b) = (l.bits.cast_signed(), r.bits.cast_signed());
@@ -254,10 +261,11 @@ impl Reader<'_, '_> {
             P::Minus => arithmetic(l.bits.wrapping_sub(r.bits)),
             P::Star => arithmetic(l.bits.wrapping_mul(r.bits)),
             P::Slash | P::Percent if !r.is_true() => {
+                // gcc complains, and goes on with the dividend.
                 if !self.skipping {
-                    return Err("division by zero");
+                    self.unit.problem("condition", "division by zero", known::EMPTY);
                 }
-                arithmetic(0)
+                arithmetic(l.bits)
             }
             P::Slash if unsigned => arithmetic(l.bits / r.bits),
             P::Slash => arithmetic(a.wrapping_div(b).cast_unsigned()),

@@ -36,6 +36,9 @@ pub(crate) struct Expansion {
     /// Names are not expanded while this is not 0.
     pub(crate) prevent: usize,
     depth: usize,
+    /// Whether the white space before something that expanded to nothing is still to be given to
+    /// the next token.
+    space: bool,
 }
 
 const END: Token = Token { kind: Kind::End, space: false, painted: false, text: known::EMPTY };
@@ -106,6 +109,12 @@ impl Unit<'_> {
 
     /// The next token of the expansion.
     pub(crate) fn next_token(&mut self) -> Token {
+        let mut token = self.next_expanded();
+        token.space |= std::mem::take(&mut self.expansion.space);
+        token
+    }
+
+    fn next_expanded(&mut self) -> Token {
         loop {
             let mut token = self.raw_token();
             if token.kind != Kind::Identifier || token.painted {
@@ -150,8 +159,9 @@ impl Unit<'_> {
                 self.substitute(definition, &mut arguments)
             }
         };
-        if let Some(first) = tokens.first_mut() {
-            first.space = name.space;
+        match tokens.first_mut() {
+            Some(first) => first.space = name.space,
+            None => self.expansion.space |= name.space,
         }
         self.push_context(tokens, Some(name.text), false);
         true
@@ -262,9 +272,10 @@ impl Unit<'_> {
         let parts = self.chosen_parts(definition, arguments);
         let last = definition.parameters.unwrap_or(0).checked_sub(1);
         let mut out: Vec<Token> = Vec::with_capacity(parts.len());
-        let mut paste = false;
+        let (mut paste, mut space) = (false, false);
         for part in &parts {
             let argument = part.parameter.and_then(|index| arguments.get_mut(usize::from(index)));
+            let right = paste;
             let rest = definition.variadic && part.parameter == last && !part.stringify;
             let comma = out.last().is_some_and(|token| token.is(Punctuator::Comma));
             let mut piece = match argument {
@@ -281,8 +292,13 @@ impl Unit<'_> {
                 Some(argument) if paste || part.paste => argument.raw.clone(),
                 Some(argument) => self.expanded(argument),
             };
-            if let (Some(first), Some(_)) = (piece.first_mut(), part.parameter) {
+            // An argument stands as far from what precedes it as the parameter did.
+            if let (Some(first), Some(_), false) = (piece.first_mut(), part.parameter, right) {
                 first.space = part.token.space;
+            }
+            match piece.first_mut() {
+                Some(first) => first.space |= std::mem::take(&mut space),
+                None => space |= part.token.space && !right,
             }
             if !self.spend_many(piece.len()) {
                 return Vec::new();
@@ -318,7 +334,7 @@ impl Unit<'_> {
                 parts.push(*part);
                 continue;
             }
-            let mut depth = 0_usize;
+            let (mut depth, mut first) = (0_usize, part.token.space);
             for inner in body.by_ref() {
                 match inner.token.kind {
                     Kind::Punctuator(Punctuator::Open) => depth += 1,
@@ -330,7 +346,10 @@ impl Unit<'_> {
                     Kind::Punctuator(Punctuator::Open) if depth == 1
                 ) || depth == 0;
                 if present && !edge {
-                    parts.push(*inner);
+                    let mut inner = *inner;
+                    // What is kept stands where `__VA_OPT__` stood.
+                    inner.token.space |= std::mem::take(&mut first);
+                    parts.push(inner);
                 }
                 if depth == 0 {
                     break;

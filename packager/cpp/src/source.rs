@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use l4re_diag::{Diagnostic, Failure};
 
@@ -69,21 +69,36 @@ fn absent(kind: ErrorKind) -> bool {
     )
 }
 
-/// Files in memory.
+/// Files in memory. Paths are compared with `.` and `..` resolved.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryFiles(BTreeMap<PathBuf, Vec<u8>>);
 
 impl MemoryFiles {
     /// Adds a file, or replaces it.
     pub fn insert(&mut self, path: impl Into<PathBuf>, bytes: impl Into<Vec<u8>>) {
-        self.0.insert(path.into(), bytes.into());
+        self.0.insert(resolved(&path.into()), bytes.into());
     }
 }
 
 impl FileSource for MemoryFiles {
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(self.0.get(path).cloned())
+        Ok(self.0.get(&resolved(path)).cloned())
     }
+}
+
+/// A path without `.` and `..`, as if there were no links to folders.
+fn resolved(path: &Path) -> PathBuf {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if parts.file_name().is_some() => {
+                parts.pop();
+            }
+            other => parts.push(other),
+        }
+    }
+    parts
 }
 
 /// Several sources on top of each other: the first that has a file wins.

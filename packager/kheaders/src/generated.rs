@@ -72,7 +72,17 @@ impl Generated {
 
     /// The paths of all headers, below the folder that make would build in, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.recipes.keys().map(String::as_str)
+        self.paths_where(|recipe| !matches!(recipe, Recipe::Unknown { .. }))
+    }
+
+    /// The paths of headers that the tree lists, but for which only its make has the rule. On
+    /// `arm64` and `arm` there is none, on `x86` only the kernel's own code includes them.
+    pub fn paths_not_made(&self) -> impl Iterator<Item = &str> {
+        self.paths_where(|recipe| matches!(recipe, Recipe::Unknown { .. }))
+    }
+
+    fn paths_where(&self, wanted: fn(&Recipe) -> bool) -> impl Iterator<Item = &str> {
+        self.recipes.iter().filter(move |(_, how)| wanted(how)).map(|(path, _)| path.as_str())
     }
 
     /// The header at `path`, such as `include/generated/bounds.h`; nothing if there is none.
@@ -96,14 +106,14 @@ impl Generated {
         Ok(Some(made))
     }
 
-    /// All headers, by path.
+    /// All headers that [`Self::paths`] names.
     ///
     /// # Errors
     ///
     /// As for [`Self::get`], of the first that cannot be made.
     pub fn all(&self) -> Result<BTreeMap<String, Rc<[u8]>>, Failure> {
-        let get = |path: &String| Ok((path.clone(), self.get(path)?.unwrap_or_default()));
-        self.recipes.keys().map(get).collect()
+        let get = |path: &str| Ok((path.to_owned(), self.get(path)?.unwrap_or_default()));
+        self.paths().map(get).collect()
     }
 
     /// The headers as files below `folder`, to be laid over the tree.
@@ -158,6 +168,7 @@ impl Generated {
     fn make(&self, path: &str, recipe: &Recipe) -> Result<Vec<u8>, Failure> {
         let tree = &self.inputs.tree;
         match recipe {
+            Recipe::Text(text) => Ok(text.as_bytes().to_vec()),
             Recipe::Autoconf => Ok(self.inputs.autoconf.clone()),
             Recipe::Wrapper(name) => Ok(wrapper(name).into_bytes()),
             Recipe::Awk { script, tables } => {

@@ -15,6 +15,8 @@ use crate::wrappers::{Lists, assignments, optional};
 pub(crate) enum Recipe {
     /// It is the configuration.
     Autoconf,
+    /// It is always the same.
+    Text(&'static str),
     /// It includes the generic header of that name.
     Wrapper(String),
     /// The tree's awk script makes it of tables.
@@ -52,7 +54,7 @@ impl Recipe {
             Self::Compiled(compiled) => vec![compiled.source.into()],
             Self::Version | Self::Release => vec!["Makefile".into()],
             Self::Unknown { list } => vec![list.clone()],
-            Self::Autoconf | Self::Wrapper(_) | Self::TimeConst => Vec::new(),
+            Self::Autoconf | Self::Text(_) | Self::Wrapper(_) | Self::TimeConst => Vec::new(),
         }
     }
 }
@@ -77,6 +79,10 @@ pub(crate) fn recipes(tree: &Path, arch: &str, config: &Config) -> Result<Recipe
     let run_queue = "kernel/sched/rq-offsets.c";
     if tree.join(run_queue).exists() {
         fixed("rq-offsets.h", compiled(run_queue, "__RQ_OFFSETS_H__"));
+    }
+    // Debian's addition; make is given the text by whoever builds packages.
+    if optional(&tree.join("Makefile"))?.contains("filechk_package.h") {
+        fixed("package.h", Recipe::Text("#define LINUX_PACKAGE_ID \"\"\n"));
     }
     for part in ["asm", "uapi/asm"] {
         let own = PathBuf::from(format!("arch/{arch}/include/{part}"));
