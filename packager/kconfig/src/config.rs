@@ -15,6 +15,7 @@ mod eval;
 mod input;
 mod output;
 mod preset;
+mod rules;
 mod set;
 mod why;
 

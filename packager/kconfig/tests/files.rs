@@ -43,7 +43,7 @@ endchoice
 ";
 
 fn config(kconfig: &Kconfig) -> Config<'_> {
-    Config::new(kconfig).expect("no demands")
+    Config::new(kconfig).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn files_that_source_others_without_end_are_refused() {
         Kconfig::load_file(&Endless, "Kconfig", environment, Box::new(NoShell), NEW)
             .expect_err("no end")
     });
-    assert!(failure.to_string().contains("limits: 100 deep, 50000 in all"));
+    assert!(failure.to_string().contains("limits: 100 deep, 50000 in all, 256 MiB in all"));
 }
 
 #[test]

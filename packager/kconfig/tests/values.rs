@@ -13,7 +13,7 @@ fn with_modules(text: &str, dialect: Dialect) -> Kconfig {
 }
 
 fn config(kconfig: &Kconfig) -> Config<'_> {
-    Config::new(kconfig).expect("no demands")
+    Config::new(kconfig).unwrap_or_else(|failure| panic!("{failure}"))
 }
 
 #[test]

@@ -7,7 +7,6 @@ use l4re_diag::{Diagnostic, Position, Report, nearest};
 
 use super::Config;
 use super::eval::Eval;
-use crate::dialect::Choices;
 use crate::model::{SymbolId, SymbolKind, SymbolType, Tristate};
 use crate::number;
 
@@ -168,13 +167,9 @@ fn unescape(quoted: &str) -> Option<String> {
 }
 
 impl Eval<'_> {
-    fn valued(&self) -> bool {
-        self.kconfig.dialect().choices == Choices::Valued
-    }
-
     /// Forgets all that the user has said.
     fn clear_user(&mut self) {
-        let valued = self.valued();
+        let valued = self.valued_choices();
         for (symbol, slot) in self.kconfig.symbols.iter().zip(&mut self.state.slots) {
             slot.user = super::eval::User::default();
             // A choice counts as made until a member turns out not to be mentioned.
@@ -197,7 +192,7 @@ impl Eval<'_> {
             Parsed::Unquoted => {}
         }
         let choice = self.kconfig.symbol(symbol).choice?;
-        if self.valued() {
+        if self.valued_choices() {
             return self.assign_member(symbol, choice);
         }
         if let Some(members) = self.state.priorities.get_mut(&choice) {
@@ -242,7 +237,7 @@ impl Eval<'_> {
                 differs |= self.differs(*symbol);
             }
         }
-        if self.valued() {
+        if self.valued_choices() {
             for symbol in &kconfig.order {
                 differs |= self.drop_stale(*symbol, differs);
             }

@@ -1,5 +1,6 @@
 //! Single settings.
 
+use std::fmt;
 use std::sync::Arc;
 
 use l4re_diag::{Diagnostic, Failure};
@@ -27,6 +28,25 @@ pub enum NotSettable {
     /// A member of a choice is switched off by choosing another one.
     ChoiceMember,
 }
+
+impl fmt::Display for NotSettable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAValue(symbol_type) => {
+                write!(f, "not a value of type {}", symbol_type.as_str())
+            }
+            Self::Invisible => f.write_str("no prompt of the symbol is visible"),
+            Self::Selected(least) => write!(f, "something selects it: it is at least {least}"),
+            Self::Limited(most) => write!(f, "its dependencies allow {most} at most"),
+            Self::OutOfRange(low, high) => write!(f, "outside the range from {low} to {high}"),
+            Self::ChoiceMember => {
+                f.write_str("a member of a choice is switched off by choosing another one")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NotSettable {}
 
 impl Config<'_> {
     /// Sets a symbol as a user of menuconfig does. `value` is as in a `.config`, strings without
