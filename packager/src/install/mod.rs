@@ -1,11 +1,212 @@
-//! Putting a program to where it belongs: into a folder that is the root of a system, or into an
-//! image.
+//! Putting a package's program to where it belongs: below a folder that is the root of a system, or
+//! into an image.
+//!
+//! ```text
+//! package → program → stripped copy → place by kind or by word → written beside → checked → renamed
+//! ```
+//!
+//! A failure at any step leaves the old file or image, and nothing else. Images are changed by the
+//! tools of their file systems, on a copy, without mounting anything.
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::diag::Failure;
+use crate::check::Package;
+use crate::diag::{Diagnostic, Failure, Report};
+use crate::elf::{self, Expect};
+use crate::manifest::Kind;
+use crate::target::Target;
+
+mod image;
+mod place;
+mod root;
+pub mod strip;
+
+/// What to install, and where.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A package's folder, or a program.
+    pub package: PathBuf,
+    /// Where to in the system, in place of what the kind says: a folder if it ends in `/` or is one,
+    /// otherwise the file.
+    pub place: Option<String>,
+    /// The system.
+    pub into: Into,
+    /// Kind of the program, in place of the package's.
+    pub kind: Option<Kind>,
+    /// Name of the target, if the package is for several.
+    pub target: Option<String>,
+    /// Install the program as it is, with everything for debuggers.
+    pub keep_symbols: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// A system to install into.
+#[derive(Debug, Clone)]
+pub enum Into {
+    /// A folder that is its root.
+    Root(PathBuf),
+    /// An image.
+    Image {
+        /// The image: ext2 to ext4, or FAT.
+        file: PathBuf,
+        /// Where the changed image goes, if not in its place.
+        output: Option<PathBuf>,
+    },
+}
+
+/// What was installed.
+#[derive(Debug)]
+pub struct Installed {
+    /// Where in the system.
+    pub place: String,
+    /// The folder's file, or the image.
+    pub file: PathBuf,
+    /// Bytes of the program in the package.
+    pub size: u64,
+    /// Bytes that were installed.
+    pub installed: u64,
+    /// Warnings.
+    pub report: Report,
+}
+
+/// Somewhere files can be put.
+trait Medium {
+    /// Whether there is a folder of that path.
+    fn is_folder(&mut self, path: &str) -> Result<bool, Failure>;
+
+    /// Writes a program, making the folders above it, in the place of one that is there.
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure>;
+
+    /// Reads a file back.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure>;
+
+    /// Makes what was written valid; before it, nothing has happened. Gives the file that changed.
+    fn finish(self: Box<Self>) -> Result<PathBuf, Failure>;
+}
+
+/// Installs a program.
+///
+/// # Errors
+///
+/// [`Failure`] if the program is not good, if its kind has no place in such a system, or if
+/// something cannot be written. The system is then as it was.
+pub fn install(options: &Options) -> Result<Installed, Failure> {
+    let program = Program::load(options)?;
+    let kind = options.kind.or(program.kind);
+    let mut medium: Box<dyn Medium> = match &options.into {
+        Into::Root(root) => Box::new(root::Root::open(root)?),
+        Into::Image { file, output } => image::open(file, output.as_deref())?,
+    };
+    let mut is_folder = |path: &str| medium.is_folder(path);
+    let place = place::place(kind, &program.name, options.place.as_deref(), &mut is_folder)?;
+    let bytes = if options.keep_symbols { program.bytes.clone() } else { program.stripped()? };
+    let (size, installed) = (program.bytes.len() as u64, bytes.len() as u64);
+    let report = program.report;
+    if options.dry_run {
+        let file = match &options.into {
+            Into::Root(root) => root.join(place.trim_start_matches('/')),
+            Into::Image { file, output } => output.as_ref().unwrap_or(file).clone(),
+        };
+        return Ok(Installed { place, file, size, installed, report });
+    }
+    medium.write(&place, &bytes)?;
+    if medium.read(&place)? != bytes {
+        let message = format!("{place}: what was written reads back differently");
+        let help = "nothing was changed; is the medium broken?";
+        return Err(Diagnostic::error("install-verify", message).help(help).into());
+    }
+    let file = medium.finish()?;
+    Ok(Installed { place, file, size, installed, report })
+}
+
+/// The program to install.
+struct Program {
+    name: String,
+    bytes: Vec<u8>,
+    /// `None` for a program without a package.
+    kind: Option<Kind>,
+    target: Target,
+    drvinfo: bool,
+    path: PathBuf,
+    report: Report,
+}
+
+impl Program {
+    fn load(options: &Options) -> Result<Self, Failure> {
+        let path = &options.package;
+        if !path.is_dir() {
+            return Self::bare(path);
+        }
+        let package = Package::load(path)?;
+        let all: Vec<&str> =
+            package.binaries.iter().map(|binary| binary.target.name.as_str()).collect();
+        let wanted = options.target.as_deref();
+        let mut fitting = package
+            .binaries
+            .iter()
+            .filter(|item| wanted.is_none_or(|name| item.target.name == name));
+        let (Some(binary), None) = (fitting.next(), fitting.next()) else {
+            let message = match wanted {
+                Some(name) => format!("no program for `{name}`"),
+                None => "programs for several targets".into(),
+            };
+            let help = format!("choose with --target: {}", all.join(", "));
+            return Err(Diagnostic::error("install-target", message).file(path).help(help).into());
+        };
+        Ok(Self {
+            name: package.program.clone(),
+            bytes: binary.bytes.clone(),
+            kind: Some(package.manifest.driver.kind),
+            target: binary.target.clone(),
+            drvinfo: binary.info.is_some(),
+            path: path.clone(),
+            report: Report::new(),
+        })
+    }
+
+    /// A program without a package.
+    fn bare(path: &Path) -> Result<Self, Failure> {
+        let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let target = elf::target_of(&bytes).map_err(|finding| {
+            let help = "`install` takes a package's folder or a program (ELF)";
+            let finding = finding.file(path);
+            if finding.help.is_some() { finding } else { finding.help(help) }
+        })?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let mut program = Self {
+            name: name.unwrap_or_default(),
+            bytes,
+            kind: None,
+            target,
+            drvinfo: false,
+            path: path.into(),
+            report: Report::new(),
+        };
+        let bytes = std::mem::take(&mut program.bytes);
+        let drvinfo = program.check(&bytes)?;
+        Ok(Self { bytes, drvinfo, ..program })
+    }
+
+    /// Judges bytes as this program; whether they describe themselves.
+    fn check(&self, bytes: &[u8]) -> Result<bool, Failure> {
+        let expect = Expect { target: &self.target, drvinfo: self.drvinfo, c_code: true };
+        let (program, findings) = elf::verify(bytes, &expect);
+        let mut report = Report::new();
+        report.extend_about(&self.path, findings);
+        report.into_result(())?;
+        Ok(program.is_some_and(|program| program.info.is_some()))
+    }
+
+    /// The program without what only debuggers read, checked again.
+    fn stripped(&self) -> Result<Vec<u8>, Failure> {
+        let bytes = strip::strip(&self.bytes).map_err(|finding| finding.file(&self.path))?;
+        self.check(&bytes)?;
+        Ok(bytes)
+    }
+}
 
 /// Writes a file whole or not at all, and makes the folders above it: beside its place first, then
 /// it changes its name. A failure leaves what was there and nothing else.
@@ -15,19 +216,23 @@ use crate::diag::Failure;
 /// [`Failure`] if it cannot be written.
 pub fn place_file(path: &Path, bytes: &[u8], executable: bool) -> Result<(), Failure> {
     let io = |error: io::Error| Failure::io("write", path, &error);
+    draft(path, bytes, executable).map_err(io)?.persist(path).map_err(|error| io(error.error))?;
+    Ok(())
+}
+
+/// A file beside its place, which goes when it is dropped, unless it is given its name.
+fn draft(path: &Path, bytes: &[u8], executable: bool) -> io::Result<tempfile::NamedTempFile> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return Err(io(io::ErrorKind::InvalidInput.into()));
+        return Err(io::ErrorKind::InvalidInput.into());
     };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    fs::create_dir_all(folder).map_err(io)?;
+    fs::create_dir_all(folder)?;
     let prefix = format!(".{}.", name.to_string_lossy());
-    // Goes when it is dropped, unless it was given its name.
-    let mut draft = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(io)?;
-    draft.write_all(bytes).map_err(io)?;
-    set_mode(draft.as_file(), if executable { 0o755 } else { 0o644 }).map_err(io)?;
-    draft.as_file().sync_all().map_err(io)?;
-    draft.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    let mut draft = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
+    draft.write_all(bytes)?;
+    set_mode(draft.as_file(), if executable { 0o755 } else { 0o644 })?;
+    draft.as_file().sync_all()?;
+    Ok(draft)
 }
 
 /// A fixed mode: the umask does not show in what is installed.
