@@ -65,6 +65,11 @@ impl Plan {
         })
     }
 
+    /// Whether a driver is named, or what may be one.
+    pub fn names_driver(&self) -> bool {
+        self.driver.is_some() || self.conf_driver.is_some()
+    }
+
     /// Which driver to take. `DRIVER` of the file is its symbol, if the tree has such a driver, and
     /// the package's name. A driver on the command line wins; then `DRIVER` still names the
     /// package, unless it means another driver.

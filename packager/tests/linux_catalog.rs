@@ -1,0 +1,307 @@
+//! `packager list` on small trees: every shape that Kconfig files and Makefiles have, with the
+//! exact result, and trees that mean harm.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+#[path = "terminal/mod.rs"]
+mod terminal;
+
+const MINI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/linux/trees/mini");
+
+fn packager() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_packager"))
+}
+
+fn list(tree: &Path, args: &[&str]) -> Output {
+    packager().arg("list").arg("--linux-src").arg(tree).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Standard output of a command that went well.
+fn good(args: &[&str]) -> String {
+    let output = list(Path::new(MINI), args);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// Standard error of a command that failed as failing work does, with `DIR` for the tree.
+fn bad(tree: &Path, args: &[&str]) -> String {
+    let output = list(tree, args);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert_eq!(text(&output.stdout), "");
+    let root = tree.canonicalize().unwrap_or(tree.into());
+    text(&output.stderr)
+        .replace(&root.display().to_string(), "DIR")
+        .replace(&tree.display().to_string(), "DIR")
+}
+
+/// A tree with the least that is one; `files` are added to it or replace what is there.
+fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let least = [
+        ("Makefile", "VERSION = 6\nPATCHLEVEL = 1\nSUBLEVEL = 0\nEXTRAVERSION =\n"),
+        ("Kbuild", "obj-y += drivers/\n"),
+        ("Kconfig", "source \"drivers/Kconfig\"\n"),
+        ("scripts/Kbuild.include", ""),
+        ("arch/arm64/Kconfig", ""),
+        ("drivers/Kconfig", "source \"drivers/a/Kconfig\"\n"),
+        ("drivers/Makefile", "obj-y += a/\n"),
+        ("drivers/a/Kconfig", "config A\n\tbool \"A\"\n"),
+        ("drivers/a/Makefile", "obj-$(CONFIG_A) += a.o\n"),
+    ];
+    for (path, text) in least.iter().chain(files) {
+        let path = dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    dir
+}
+
+/// Every file below a folder with its bytes.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            all.insert(path.clone(), fs::read(path).unwrap());
+        }
+    }
+    all
+}
+
+/// The whole catalog of the fixture is as it was written down by hand. To write it anew after a
+/// change of the fixture: `L4RE_BLESS=1 cargo test`, then read the difference.
+#[test]
+fn the_whole_catalog_of_a_small_tree_is_exact() {
+    for arch in ["arm64", "x86_64", "i386"] {
+        let expected = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join(format!("tests/linux/expected/mini.{arch}.tsv"));
+        let found = good(&["--arch", arch, "--all", "--format", "tsv"]);
+        if std::env::var_os("L4RE_BLESS").is_some() {
+            fs::write(&expected, &found).unwrap();
+        }
+        assert_eq!(found, fs::read_to_string(&expected).unwrap(), "{arch}");
+    }
+}
+
+#[test]
+fn the_table_shows_drivers_only_and_counts_the_rest() {
+    let output = list(Path::new(MINI), &["--subsystem", "net"]);
+    assert_eq!(
+        text(&output.stdout),
+        "SUBSYSTEM  SYMBOL      TYPE      DESCRIPTION\n\
+         net        ACME_ONE    tristate  Acme One\n\
+         net        ACME_TWO    tristate  Acme Two\n\
+         net        E1000       tristate  Intel(R) PRO/1000 Gigabit Ethernet support\n\
+         net        E1000E      tristate  Intel(R) PRO/1000 PCI-Express Gigabit Ethernet support\n\
+         net        PHYLIB      tristate  Transceiver library\n\
+         net        SHARED_PHY  tristate  Transceiver on network cards\n\
+         net        VIRTIO_NET  tristate  Virtio network driver\n"
+    );
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
+fn searching_looks_at_symbol_prompt_help_and_module_in_any_case() {
+    let found = |word: &str| -> Vec<String> {
+        let out = good(&["--search", word, "--format", "tsv"]);
+        out.lines().skip(1).map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(found("e1000"), ["E1000", "E1000E"]);
+    assert_eq!(found("PCI-express"), ["E1000E"]);
+    assert_eq!(found("PARAVIRTUAL"), ["VIRTIO_NET"]);
+    assert_eq!(found("pci-stub"), ["PCI_STUB"]);
+    assert_eq!(found("no such thing"), [""; 0]);
+}
+
+#[test]
+fn json_is_an_array_of_the_agreed_objects() {
+    let out = good(&["--search", "e1000", "--all", "--format", "json"]);
+    let array: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let array = array.as_array().unwrap();
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    for entry in array {
+        let mut expected =
+            vec!["symbol", "subsystem", "type", "prompt", "kconfig", "line", "depends_on", "kind"];
+        expected.push("modules");
+        expected.sort_unstable();
+        assert_eq!(keys(entry), expected);
+    }
+    let e1000 = array.iter().find(|entry| entry["symbol"] == "E1000").unwrap();
+    assert_eq!(e1000["depends_on"], "NETDEVICES && ETHERNET && NET_VENDOR_INTEL && PCI");
+    assert_eq!(e1000["modules"][0]["directory"], "drivers/net/ethernet/intel/e1000");
+    // The usual object of --json carries the same array.
+    let out = packager()
+        .args(["list", "--linux-src", MINI, "--search", "e1000", "--all", "--json"])
+        .output()
+        .unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(object["drivers"].as_array().unwrap(), array);
+    assert_eq!(object["ok"], true);
+}
+
+#[test]
+fn without_a_tree_our_own_servers_are_listed() {
+    let out = packager()
+        .args(["list", "--format", "json"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let array: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    let block = array.as_array().unwrap().iter().find(|entry| entry["symbol"] == "virtio-blk");
+    let block = block.unwrap();
+    assert_eq!(block["kconfig"], "drivers/blk/driver.toml");
+    assert_eq!(block["kind"], "driver");
+    assert_eq!(block["type"], "");
+    let usage = packager().args(["list", "--arch", "arm64"]).output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+}
+
+#[test]
+fn a_subsystem_that_is_not_there_is_answered_with_those_that_are() {
+    assert_eq!(
+        bad(Path::new(MINI), &["--subsystem", "nett"]),
+        "error: there is no subsystem `nett`\n  help: did you mean `net`? there are: block, cabinet, char, \
+         clk, misc, net, pci, tty, usb, virtio\n"
+    );
+}
+
+#[test]
+fn a_reader_that_goes_is_no_error() {
+    let mut child = packager()
+        .args(["list", "--linux-src", MINI, "--all", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut errors = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert!(child.wait().unwrap().success(), "{errors}");
+    assert_eq!(errors, "");
+}
+
+#[test]
+fn a_disk_that_is_full_is_an_error() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = packager()
+        .args(["list", "--linux-src", MINI, "--format", "tsv"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot write the list: No space left"));
+}
+
+#[test]
+fn on_a_terminal_the_table_fits_and_says_how_many_there_are() {
+    let mut command = packager();
+    command.args(["list", "--linux-src", MINI]);
+    let seen = terminal::run(&mut command, "", false);
+    assert_eq!(seen.code, Some(0), "{}", seen.screen);
+    let lines = seen.screen.lines().filter(|line| !line.contains('\x1b'));
+    let longest = lines.map(|line| line.chars().count()).max().unwrap();
+    assert!(longest <= 72, "{longest} columns: {}", seen.screen);
+    assert!(seen.screen.contains("drivers; --all shows"), "{}", seen.screen);
+}
+
+#[test]
+fn nothing_of_a_tree_is_executed_or_written() {
+    let outside = tempfile::tempdir().unwrap();
+    let marker = outside.path().join("executed");
+    let run = format!("$(shell,touch {})", marker.display());
+    let kconfig = format!(
+        "x := {run}\nconfig A\n\tbool \"A\" if \"{run}\" = \"\"\n\tdefault y if $(x) = \"\"\n\
+         \tdepends on \"{run}\" = \"\"\n"
+    );
+    let makefile = format!("obj-$(CONFIG_A) += a.o\nx := $(shell touch {})\n", marker.display());
+    let makefile = format!("{makefile}ifeq ($(x),)\nobj-y += b.o\nendif\n");
+    let tree = tree(&[("drivers/a/Kconfig", &kconfig), ("drivers/a/Makefile", &makefile)]);
+    let before = files(tree.path());
+    let output = list(tree.path(), &["--all", "--format", "tsv"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("\nA\ta\tbool\tA\t"), "{}", text(&output.stdout));
+    assert!(!marker.exists());
+    assert_eq!(files(tree.path()), before);
+}
+
+#[test]
+fn folders_that_are_no_trees_are_said_to_be_none() {
+    let tree = tree(&[]);
+    fs::remove_file(tree.path().join("drivers/Kconfig")).unwrap();
+    let message = bad(tree.path(), &[]);
+    assert!(
+        message.starts_with(
+            "DIR: error: this is no Linux source tree: drivers/Kconfig is missing\n  help: "
+        ),
+        "{message}"
+    );
+    let message = bad(Path::new("/nowhere"), &[]);
+    assert!(message.contains("no such folder") && message.contains("LINUX_SRC="), "{message}");
+    let tree = self::tree(&[]);
+    assert_eq!(
+        bad(tree.path(), &["--arch", "vax"]),
+        "DIR: error: this tree has no architecture `vax`\n  help: it has: arm64\n"
+    );
+}
+
+#[test]
+fn harmful_kconfig_files_end_with_file_and_line() {
+    let cases: [(&str, &str, &str); 4] = [
+        ("a file that sources itself", "source \"drivers/a/Kconfig\"\n", "drivers/a/Kconfig:1"),
+        ("a missing file", "\nsource \"drivers/none/Kconfig\"\n", "drivers/a/Kconfig:2"),
+        ("a block without end", "if A\nconfig B\n\tbool\n", "drivers/a/Kconfig"),
+        ("words that are none", "config A\n\tboool \"A\"\n", "drivers/a/Kconfig:2"),
+    ];
+    for (name, kconfig, place) in cases {
+        let tree = tree(&[("drivers/a/Kconfig", kconfig)]);
+        let message = bad(tree.path(), &[]);
+        assert!(message.contains(place), "{name}: {message}");
+        assert!(!message.contains("panicked"), "{name}: {message}");
+    }
+}
+
+#[test]
+fn binary_and_endless_files_end_without_a_panic() {
+    let tree = tree(&[]);
+    fs::write(tree.path().join("drivers/a/Kconfig"), [0, 159, 146, 150, b'\n', 255]).unwrap();
+    fs::write(tree.path().join("drivers/a/Makefile"), [0, 159, 146, 150, b'\n', 255]).unwrap();
+    let output = list(tree.path(), &[]);
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{}", text(&output.stderr));
+    for file in ["drivers/a/Kconfig", "drivers/a/Makefile"] {
+        let tree = self::tree(&[]);
+        let path = tree.path().join(file);
+        fs::remove_file(&path).unwrap();
+        symlink(&path, &path).unwrap();
+        let output = list(tree.path(), &[]);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", text(&output.stderr));
+        let tree = self::tree(&[]);
+        let path = tree.path().join(file);
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/zero", &path).unwrap();
+        let output = list(tree.path(), &[]);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", text(&output.stderr));
+    }
+}
+
+#[test]
+fn escape_sequences_in_texts_do_not_reach_the_terminal() {
+    let tree = tree(&[("drivers/a/Kconfig", "config A\n\tbool \"A\x1b[2J\"\n")]);
+    for format in ["table", "tsv", "json"] {
+        let output = list(tree.path(), &["--format", format]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        assert!(!text(&output.stdout).contains('\x1b'), "{}", text(&output.stdout));
+    }
+}
