@@ -131,7 +131,7 @@ fn refused(question: &Question<'_>) -> Diagnostic {
 
 /// A module or object name as a C identifier part.
 pub(crate) fn name_fix(name: &str) -> String {
-    name.replace('-', "_").replace(',', "_")
+    name.replace(['-', ','], "_")
 }
 
 /// Variables with the same value everywhere.

@@ -62,9 +62,12 @@ pub(crate) struct Evaluated {
     pub(crate) findings: Vec<Diagnostic>,
 }
 
+/// Those of them that list what is built: all that a survey looks at.
+pub(crate) const LISTS: [&str; 6] = ["obj-y", "obj-m", "lib-y", "lib-m", "subdir-y", "subdir-m"];
+
 /// Starts the evaluation of a Makefile: everything that Kbuild sets before it reads it.
-pub(crate) fn begin(evaluator: &mut Evaluator<'_>, path: &str) {
-    for name in EMPTIED {
+pub(crate) fn begin(evaluator: &mut Evaluator<'_>, path: &str, emptied: &[&str]) {
+    for name in emptied {
         evaluator.set(name, "");
     }
     let path = if path.is_empty() { "." } else { path };
@@ -81,7 +84,7 @@ pub(crate) fn evaluate(
     wanted: Wanted,
 ) -> Result<Evaluated, Stop> {
     let mut evaluator = Evaluator::new(tree, surroundings, Limits::default());
-    begin(&mut evaluator, path);
+    begin(&mut evaluator, path, &EMPTIED);
     evaluator.file(makefile)?;
     evaluator.set("kbuild-file", makefile);
     let includes = evaluator.read_files().iter().skip(1).map(|file| file.to_string()).collect();

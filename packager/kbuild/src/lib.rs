@@ -40,6 +40,7 @@ mod directory;
 mod environment;
 mod evaluate;
 mod flags;
+mod hash;
 mod object;
 mod source;
 mod tree;

@@ -52,6 +52,7 @@ fn ours(text: &str) -> String {
     }
 }
 
+#[expect(clippy::expect_used, reason = "fails the test")]
 fn theirs(text: &str) -> String {
     let directory = tempfile::tempdir().expect("a temporary folder");
     let makefile = directory.path().join("Makefile");

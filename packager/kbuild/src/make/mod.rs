@@ -7,6 +7,7 @@
 //! The language is that of GNU make 4.3. Not there, because no Kbuild file uses it: `$(file >…)`,
 //! `$(guile …)`, `load`, `.ONESHELL`, `vpath` search.
 
+mod assign;
 mod ast;
 mod evaluate;
 mod expand;
@@ -15,9 +16,6 @@ mod parse;
 pub(crate) mod symbolic;
 mod variables;
 pub(crate) mod words;
-
-#[cfg(test)]
-mod tests;
 
 use std::borrow::Cow;
 use std::rc::Rc;

@@ -6,13 +6,13 @@
 //! (`\u{2}number\u{3}`). Makefiles cannot contain these characters: they are blanked on reading.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::hash::Hash;
 use std::rc::Rc;
 
 use serde::Serialize;
 
-/// Index of a symbol.
-pub(crate) type SymbolId = u32;
+use crate::hash::NameMap;
+
 /// Index of a set of conditions; 0 is the empty one.
 pub(crate) type GuardId = u32;
 
@@ -31,28 +31,49 @@ pub struct Condition {
     pub holds: bool,
 }
 
+/// Values by number and numbers by value.
+#[derive(Debug)]
+struct Interner<T> {
+    values: Vec<T>,
+    numbers: NameMap<T, u32>,
+}
+
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), numbers: NameMap::default() }
+    }
+}
+
+impl<T: Clone + Eq + Hash> Interner<T> {
+    fn number(&mut self, value: T) -> u32 {
+        if let Some(number) = self.numbers.get(&value) {
+            return *number;
+        }
+        let number = u32::try_from(self.values.len()).unwrap_or(u32::MAX);
+        self.values.push(value.clone());
+        self.numbers.insert(value, number);
+        number
+    }
+}
+
 /// The marks and guards of an evaluation.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    symbols: RefCell<(Vec<Rc<str>>, HashMap<Rc<str>, SymbolId>)>,
-    guards: RefCell<(Vec<Vec<Condition>>, HashMap<Vec<Condition>, GuardId>)>,
+    /// By number: names.
+    symbols: RefCell<Interner<Rc<str>>>,
+    /// By number less 1: conditions.
+    guards: RefCell<Interner<Vec<Condition>>>,
 }
 
 impl Table {
     /// The mark of a symbol.
     pub(crate) fn mark(&self, name: &str) -> String {
         let mut symbols = self.symbols.borrow_mut();
-        let id = match symbols.1.get(name) {
-            Some(id) => *id,
-            None => {
-                let id = u32::try_from(symbols.0.len()).unwrap_or(u32::MAX);
-                let name: Rc<str> = name.into();
-                symbols.0.push(Rc::clone(&name));
-                symbols.1.insert(name, id);
-                id
-            }
+        let number = match symbols.numbers.get(name) {
+            Some(number) => *number,
+            None => symbols.number(name.into()),
         };
-        format!("{SYMBOL}{id}{END}")
+        format!("{SYMBOL}{number}{END}")
     }
 
     /// The symbols marked in a text, in order, each once.
@@ -60,7 +81,7 @@ impl Table {
         let symbols = self.symbols.borrow();
         let mut found: Vec<String> = Vec::new();
         for id in marks(text, SYMBOL) {
-            if let Some(name) = symbols.0.get(id as usize)
+            if let Some(name) = symbols.values.get(id as usize)
                 && !found.iter().any(|known| **known == **name)
             {
                 found.push(name.to_string());
@@ -82,20 +103,13 @@ impl Table {
         }
         conditions.sort();
         conditions.dedup();
-        let mut guards = self.guards.borrow_mut();
-        if let Some(id) = guards.1.get(&conditions) {
-            return *id;
-        }
-        guards.0.push(conditions.clone());
-        let id = u32::try_from(guards.0.len()).unwrap_or(u32::MAX);
-        guards.1.insert(conditions, id);
-        id
+        self.guards.borrow_mut().number(conditions).saturating_add(1)
     }
 
     /// The conditions of a guard.
     pub(crate) fn conditions(&self, guard: GuardId) -> Vec<Condition> {
         let index = (guard as usize).wrapping_sub(1);
-        self.guards.borrow().0.get(index).cloned().unwrap_or_default()
+        self.guards.borrow().values.get(index).cloned().unwrap_or_default()
     }
 
     /// Both guards together.
@@ -183,7 +197,7 @@ fn fits(template: &str, name: &str, found: &mut NameMatch) -> bool {
 #[derive(Debug, Default)]
 pub(crate) struct Templates {
     /// Those that end in marks (`x-␁A␃`), by what stands in front of the first mark.
-    ending: HashMap<Rc<str>, Vec<Rc<str>>>,
+    ending: NameMap<Rc<str>, Vec<Rc<str>>>,
     /// The few others.
     others: Vec<Rc<str>>,
 }

@@ -7,7 +7,7 @@ use l4re_diag::Diagnostic;
 use super::{Condition, ConditionalMember, Gate, Listing, Survey, SurveyedModule, Uses};
 use crate::build::roots;
 use crate::environment::{Inherited, Knowledge, Surroundings};
-use crate::evaluate::{begin, object_path, stem};
+use crate::evaluate::{LISTS, begin, object_path, stem};
 use crate::make::symbolic::{GUARD, SYMBOL, Table, is_symbolic};
 use crate::make::words::words;
 use crate::make::{Contribution, Evaluator, Limits, Stop};
@@ -133,7 +133,7 @@ impl Reader<'_> {
         let knowledge = Knowledge::All(self.table);
         let surroundings = Surroundings { tree: self.tree, knowledge, inherited };
         let mut evaluator = Evaluator::symbolic(self.tree, &surroundings, self.table, LIMITS);
-        begin(&mut evaluator, path);
+        begin(&mut evaluator, path, &LISTS);
         let outcome = evaluator.file(&makefile).and_then(|()| {
             self.subdirectories(&mut evaluator, path)?;
             self.library(&mut evaluator, path)?;
@@ -318,7 +318,8 @@ impl Reader<'_> {
             // What the module itself needs is no further condition, nor what it is listed under.
             conditions.retain(|condition| {
                 let own = condition.symbols.iter().all(|symbol| own.contains(symbol));
-                !(condition.holds && own) && !listed.conditions.contains(condition)
+                let known = condition.holds && own || listed.conditions.contains(condition);
+                !known
             });
             if conditions.is_empty() {
                 if !objects.contains(&object) {
