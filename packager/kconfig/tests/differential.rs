@@ -12,9 +12,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 
+use l4re_diag::Failure;
 use l4re_kconfig::{
     Config, Dialect, Environment, Kconfig, MemorySource, NoShell, Preset, SymbolType,
 };
@@ -128,6 +130,7 @@ impl Writer {
                 }
                 self.line("");
             }
+            5 if self.next > 0 => self.further_definition(),
             _ if self.next < self.types.len() => self.config(),
             _ => {}
         }
@@ -217,6 +220,32 @@ impl Writer {
         self.known = self.next;
     }
 
+    /// One more definition of a symbol that is there already.
+    fn further_definition(&mut self) {
+        let own = self.random.below(self.next);
+        if self.in_choice[own] {
+            return;
+        }
+        self.known = own;
+        self.line(&format!("config S{own}"));
+        if self.random.chance(50) {
+            let symbol_type = self.types[own].as_str();
+            let condition = self.if_condition(30);
+            self.line(&format!("\t{symbol_type} \"another prompt\"{condition}"));
+        }
+        if self.random.chance(50) {
+            let condition = self.condition(1);
+            self.line(&format!("\tdepends on {condition}"));
+        }
+        if self.random.chance(60) {
+            let value = self.default(self.types[own]);
+            let condition = self.if_condition(50);
+            self.line(&format!("\tdefault {value}{condition}"));
+        }
+        self.line("");
+        self.known = self.next;
+    }
+
     fn if_condition(&mut self, percent: usize) -> String {
         if self.random.chance(percent) {
             format!(" if {}", self.condition(1))
@@ -295,36 +324,35 @@ fn dot_config(random: &mut Random, types: &[SymbolType]) -> String {
 /// What both sides make of a file: `.config` and `auto.conf`, `None` if it is refused.
 type Outcome = Option<(String, String)>;
 
-fn by_conf(conf: &Path, kconfig: &str, mode: &str, input: &str) -> Outcome {
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("Kconfig"), kconfig).expect("writable");
+fn by_conf(conf: &Path, kconfig: &str, mode: &str, input: &str) -> io::Result<Outcome> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("Kconfig"), kconfig)?;
     if mode == "olddefconfig" {
-        fs::write(folder.path().join(".config"), input).expect("writable");
+        fs::write(folder.path().join(".config"), input)?;
     }
     let output = Command::new(conf)
         .args([&format!("--{mode}"), "Kconfig"])
         .current_dir(folder.path())
         .env_remove("KCONFIG_ALLCONFIG")
-        .output()
-        .expect("conf runs");
+        .output()?;
     if !output.status.success() {
-        return None;
+        return Ok(None);
     }
-    let read = |name: &str| fs::read_to_string(folder.path().join(name)).expect("written");
-    Some((read(".config"), read("include/config/auto.conf")))
+    let read = |name: &str| fs::read_to_string(folder.path().join(name));
+    Ok(Some((read(".config")?, read("include/config/auto.conf")?)))
 }
 
-fn by_us(dialect: Dialect, kconfig: &str, mode: &str, input: &str) -> Outcome {
+fn by_us(dialect: Dialect, kconfig: &str, mode: &str, input: &str) -> Result<Outcome, Failure> {
     let source = MemorySource::new().with("Kconfig", kconfig);
     let loaded =
         Kconfig::load_file(&source, "Kconfig", Environment::new(), Box::new(NoShell), dialect);
-    let (kconfig, _) = loaded.ok()?;
-    let mut config = Config::new(&kconfig).expect("no demands");
+    let Ok((kconfig, _)) = loaded else { return Ok(None) };
+    let mut config = Config::new(&kconfig)?;
     match Preset::from_target(mode) {
-        Some(preset) => config.preset(preset, &source).map(drop).expect("needs no files"),
+        Some(preset) => drop(config.preset(preset, &source)?),
         None => drop(config.read(input, Path::new(".config"))),
     }
-    Some((config.dot_config(), config.auto_conf()))
+    Ok(Some((config.dot_config(), config.auto_conf())))
 }
 
 #[test]
@@ -347,9 +375,9 @@ fn random_files_have_the_values_that_conf_gives_them() {
         let input = dot_config(&mut Random(seed + 77), &types);
         for mode in ["allnoconfig", "allyesconfig", "allmodconfig", "alldefconfig", "olddefconfig"]
         {
-            let expected = by_conf(Path::new(&conf), &kconfig, mode, &input);
+            let expected = by_conf(Path::new(&conf), &kconfig, mode, &input).expect("conf runs");
             refused += usize::from(expected.is_none());
-            let found = by_us(dialect, &kconfig, mode, &input);
+            let found = by_us(dialect, &kconfig, mode, &input).expect("needs no files");
             assert!(
                 found == expected,
                 "seed {seed}, {mode}\n--- Kconfig\n{kconfig}\n--- .config\n{input}\n--- conf\n{}\n\
