@@ -28,6 +28,7 @@ pub mod linux;
 pub mod manifest;
 pub mod package;
 pub mod resolve;
+pub mod rootfs;
 pub mod run;
 pub mod systemd;
 pub mod target;

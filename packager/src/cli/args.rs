@@ -47,6 +47,8 @@ pub enum Verb {
     Check(Check),
     /// Boot a package in QEMU on the stand-in kernel and judge the result
     Run(Run),
+    /// Make a root file system with systemd
+    Rootfs(super::rootfs::Rootfs),
     /// Write packages in another form
     Emit(super::emit::Emit),
     /// List the drivers of a Linux tree, or the project's own driver servers

@@ -16,6 +16,7 @@ mod inject;
 mod list;
 mod emit;
 mod output;
+mod rootfs;
 mod pick;
 mod install;
 mod udi;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Verb::Extract(args) => extract::run(args, &mut output),
         Verb::Pick(args) => return pick::run(args, &mut output),
         Verb::Emit(args) => emit::run(args, &mut output),
+        Verb::Rootfs(args) => rootfs::run(args, &mut output),
         Verb::Run(args) => match args.image_options() {
             Some(options) => run_verb(&mut output, |console| run::run_image(&options, console)),
             None => run_verb(&mut output, |console| run::run(&args.into(), console)),
