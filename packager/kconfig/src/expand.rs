@@ -1,4 +1,6 @@
 //! The macro language: variables, functions, `$(…)`.
+//!
+//! `$(info …)` has no effect: standard output belongs to whoever uses this crate.
 
 use std::sync::Arc;
 

@@ -364,6 +364,12 @@ impl Finalizer<'_> {
         if self.is_choice(symbol) && self.build.menus[menu.index()].prompt.is_none() {
             self.build.warn(location, "kconfig-choice", "choice must have a prompt");
         }
+        let own = &self.build.symbols[symbol.index()];
+        if own.transitional && !own.properties.is_empty() {
+            let what = format!("transitional symbol '{}' may only have a type and help", own.name);
+            let help = "it only hands an old value on; put the rest on the new symbol";
+            self.build.push(location, Diagnostic::error("kconfig-transitional", what).help(help));
+        }
         for property in self.build.symbols[symbol.index()].properties.clone() {
             let property = &self.build.properties[property.index()];
             let (kind, location) = (property.kind.clone(), property.location);

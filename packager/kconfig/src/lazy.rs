@@ -3,6 +3,11 @@
 //! The kernel's own tool runs each `$(shell …)` where it stands. Here a text with such a call in it
 //! is a [`Rope`], and the command runs when the text is needed: at once where the language has to
 //! know it (names, `source`), with the first value that depends on it everywhere else.
+//!
+//! The values are the same. Two things can only be seen later than the kernel's tool sees them: an
+//! `error-if` whose condition is a command's output is reported before the first value, and an
+//! unquoted word whose command writes nothing, which that tool takes for a missing word, is an
+//! undefined symbol without a name, hence n.
 
 use std::fmt;
 use std::path::Path;

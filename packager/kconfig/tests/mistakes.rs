@@ -183,6 +183,17 @@ fn doubtful_definitions_are_warned_about() {
 }
 
 #[test]
+fn a_transitional_symbol_has_nothing_but_a_type_and_help() {
+    let text = "config OLD\n\tbool \"old\"\n\ttransitional\n";
+    let wanted = "Kconfig:1:1: error: transitional symbol 'OLD' may only have a type and help\n  \
+                  help: it only hands an old value on; put the rest on the new symbol";
+    assert_eq!(findings(text, Dialect { transitional: true, ..NEW }), [wanted]);
+    let wanted = "Kconfig:3:2: error: unknown statement `transitional`\n  \
+                  help: `transitional` needs Linux 6.18";
+    assert_eq!(findings(text, NEW), [wanted]);
+}
+
+#[test]
 fn a_dependency_on_itself_is_shown_with_the_whole_chain() {
     let text = "config A\n\tbool\n\tselect B\n\nconfig B\n\tbool\n\nconfig C\n\tbool\n\tdepends \
                 on B\n\nconfig A\n\tdepends on C\n";
