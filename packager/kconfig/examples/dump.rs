@@ -12,6 +12,7 @@ use std::error::Error;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::process::ExitCode;
 use std::time::Instant;
 
 use l4re_kconfig::{
@@ -20,7 +21,17 @@ use l4re_kconfig::{
 };
 use serde_json::{Value, json};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut words = Vec::new();
     let (mut cross, mut cache, mut files) = (String::new(), default_cache_folder(), None);
     let (mut print_json, mut time) = (false, false);

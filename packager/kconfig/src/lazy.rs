@@ -178,17 +178,18 @@ impl Probes {
         probe.output.get_or_init(|| output)
     }
 
-    /// What the deferred `error-if` calls and failed commands amount to so far.
+    /// The first deferred `error-if` call that applies (the others are mostly consequences of it),
+    /// and the commands that could not be run.
     pub(crate) fn verify(&self) -> Report {
         let mut report = Report::new();
-        for check in &self.checks {
-            if self.force(&check.condition) == "y" {
-                let line = check.line as usize;
-                let diagnostic = Diagnostic::error("kconfig-error-if", self.force(&check.message))
-                    .file(Path::new(&*check.file))
-                    .at(Position::Text { line, column: 1 });
-                report.push(diagnostic.help("the Kconfig files themselves demand this"));
-            }
+        if let Some(check) = self.checks.iter().find(|check| self.force(&check.condition) == "y") {
+            let line = check.line as usize;
+            let diagnostic = Diagnostic::error("kconfig-error-if", self.force(&check.message))
+                .file(Path::new(&*check.file))
+                .at(Position::Text { line, column: 1 });
+            let help = "the Kconfig files demand this; are the programs right that CC, LD and \
+                        CROSS_COMPILE name?";
+            report.push(diagnostic.help(help));
         }
         report.extend(self.failures());
         report

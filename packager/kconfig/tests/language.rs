@@ -263,6 +263,7 @@ fn what_the_files_demand_of_the_compiler_is_asked_before_the_first_value() {
     let kconfig = load_with(&[("Kconfig", text)], NEW, environment, shell);
     let failure = Config::new(&kconfig).err().expect("refused").to_string();
     let wanted = "Kconfig:2:1: error: no compiler 'cc' found\n  \
-                  help: the Kconfig files themselves demand this";
+                  help: the Kconfig files demand this; are the programs right that CC, LD and \
+                  CROSS_COMPILE name?";
     assert_eq!(failure, wanted);
 }
