@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -10,6 +9,7 @@ use std::rc::Rc;
 use l4re_diag::{Diagnostic, Failure, Position};
 use serde::Serialize;
 
+use crate::hash::NameMap;
 use crate::make::words::normalize;
 use crate::make::{Files, Makefile, parse};
 
@@ -26,8 +26,8 @@ pub struct Tree {
     srcarch: String,
     dialect: Dialect,
     include_path: Vec<String>,
-    makefiles: RefCell<HashMap<String, Parsed>>,
-    listings: RefCell<HashMap<String, Rc<[String]>>>,
+    makefiles: RefCell<NameMap<String, Parsed>>,
+    listings: RefCell<NameMap<String, Rc<[String]>>>,
 }
 
 type Parsed = Option<Result<Rc<Makefile>, Diagnostic>>;

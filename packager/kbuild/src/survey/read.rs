@@ -1,6 +1,6 @@
 //! The walk over all Makefiles of an architecture.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use l4re_diag::Diagnostic;
 
@@ -8,6 +8,7 @@ use super::{Condition, ConditionalMember, Gate, Listing, Survey, SurveyedModule,
 use crate::build::roots;
 use crate::environment::{Inherited, Knowledge, Surroundings};
 use crate::evaluate::{LISTS, begin, object_path, stem};
+use crate::hash::NameMap;
 use crate::make::symbolic::{GUARD, SYMBOL, Table, is_symbolic};
 use crate::make::words::words;
 use crate::make::{Contribution, Evaluator, Limits, Stop};
@@ -35,7 +36,8 @@ impl Survey {
             tree,
             table: &table,
             survey: Self::default(),
-            modules: HashMap::new(),
+            symbols: NameMap::default(),
+            modules: NameMap::default(),
             seen: HashSet::new(),
             queue: VecDeque::new(),
         };
@@ -52,6 +54,7 @@ impl Survey {
                 reader.directory(&path, &inherited);
             }
         }
+        reader.survey.symbols = reader.symbols.into_iter().collect();
         reader.survey
     }
 }
@@ -79,8 +82,9 @@ struct Reader<'a> {
     tree: &'a Tree,
     table: &'a Table,
     survey: Survey,
-    /// Index of a module by directory and name.
-    modules: HashMap<(String, String), usize>,
+    symbols: NameMap<String, Uses>,
+    /// Index of a module of the current directory by its name.
+    modules: NameMap<String, usize>,
     seen: HashSet<String>,
     queue: VecDeque<String>,
 }
@@ -134,6 +138,7 @@ impl Reader<'_> {
         let surroundings = Surroundings { tree: self.tree, knowledge, inherited };
         let mut evaluator = Evaluator::symbolic(self.tree, &surroundings, self.table, LIMITS);
         begin(&mut evaluator, path, &LISTS);
+        self.modules.clear();
         let outcome = evaluator.file(&makefile).and_then(|()| {
             self.subdirectories(&mut evaluator, path)?;
             self.library(&mut evaluator, path)?;
@@ -215,10 +220,7 @@ impl Reader<'_> {
     }
 
     fn uses(&mut self, symbol: &str) -> &mut Uses {
-        if !self.survey.symbols.contains_key(symbol) {
-            self.survey.symbols.insert(symbol.to_owned(), Uses::default());
-        }
-        self.survey.symbols.entry(symbol.to_owned()).or_default()
+        self.symbols.entry(symbol.to_owned()).or_default()
     }
 
     fn entries(&mut self, evaluator: &mut Evaluator<'_>, path: &str) -> Result<(), Stop> {
@@ -255,12 +257,11 @@ impl Reader<'_> {
         entry: Entry,
     ) -> Result<(), Stop> {
         let name = stem(&entry.word).to_owned();
-        let key = (path.to_owned(), name.clone());
-        let index = match self.modules.get(&key) {
+        let index = match self.modules.get(&name) {
             Some(index) => *index,
             None => {
                 let index = self.survey.modules.len();
-                self.modules.insert(key, index);
+                self.modules.insert(name.clone(), index);
                 self.survey.modules.push(SurveyedModule {
                     name: name.clone(),
                     directory: path.to_owned(),
