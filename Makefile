@@ -56,6 +56,10 @@ test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<ker
 	@$(E2E) test-l4re -- --out $(OUT)/l4re --build "$(L4RE_BUILD)" --fiasco "$(FIASCO)" \
 		$(if $(GUEST_KERNEL),--guest-kernel "$(GUEST_KERNEL)") $(if $(GUEST_MODULES),--guest-modules "$(GUEST_MODULES)")
 
+.PHONY: systemd-image
+systemd-image: setup ## root file systems with systemd, for arm and arm64, in out/rootfs
+	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs
+
 clean: ## remove everything that was built
 	@$(CARGO) clean -q
 	@rm -rf $(OUT)

@@ -33,6 +33,7 @@ bc bc
 xz xz-utils
 arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
 /usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib
+systemd-analyze systemd
 LIST
 
 if [ -n "$missing" ]; then
