@@ -55,6 +55,8 @@ pub enum Verb {
     List(super::list::List),
     /// Choose a driver of a Linux tree
     Pick(super::pick::Pick),
+    /// From a Linux tree to a package: pick, extract, build, package
+    Wrap(super::wrap::Wrap),
     /// Take a driver out of a Linux tree, with all that compiling it needs
     Extract(super::extract::Extract),
     /// List, take apart, change and make bootstrap images

@@ -21,6 +21,7 @@ mod pick;
 mod install;
 mod udi;
 mod resolve;
+mod wrap;
 
 use args::{Cli, Verb};
 use output::Output;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Verb::List(args) => list::run(&args, &mut output),
         Verb::Extract(args) => extract::run(args, &mut output),
         Verb::Pick(args) => return pick::run(args, &mut output),
+        Verb::Wrap(args) => return wrap::run(args, &mut output),
         Verb::Emit(args) => emit::run(args, &mut output),
         Verb::Rootfs(args) => rootfs::run(args, &mut output),
         Verb::Run(args) => match args.image_options() {
