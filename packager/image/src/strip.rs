@@ -38,7 +38,8 @@ pub fn strip(source: &Source) -> Result<Content, Diagnostic> {
         return Ok(as_it_is());
     }
     let kept = Kept::new(source, &elf)?;
-    if kept.sections.len() == elf.sections.len() - 1 {
+    let named = usize::from((1..elf.sections.len()).contains(&elf.names));
+    if kept.sections.len() + 1 + named == elf.sections.len() {
         return Ok(as_it_is());
     }
     Ok(kept.assemble(source, &elf).unwrap_or_else(as_it_is))
