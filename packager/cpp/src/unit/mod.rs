@@ -1,8 +1,9 @@
 //! One C file being scanned: macros, files that are open, what was found.
 
-use std::path::Path;
+mod builtin;
+mod include;
+
 use std::rc::Rc;
-use std::sync::Arc;
 
 use l4re_diag::{Diagnostic, Position};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -11,16 +12,14 @@ use crate::compiler::Language;
 use crate::expand::Expansion;
 use crate::files::{FileId, Files};
 use crate::intern::{Interner, Symbol, known};
-use crate::lines::{Action, Directive, How, Lines, Text};
+use crate::lines::{Action, Directive, Lines, Text};
 use crate::macros::Definition;
 use crate::options::Options;
-use crate::result::{Included, Missing, Origin, Scan};
-use crate::search::{Found, SearchPath, Start};
+use crate::result::{Included, Scan};
+use crate::search::{Found, SearchPath};
 use crate::source::FileSource;
-use crate::token::{Kind, Punctuator, Token, tokenize};
+use crate::token::{Token, tokenize};
 
-/// How deep files may include each other: gcc's own limit.
-const MAX_INCLUDES: usize = 200;
 /// How much may be done for one C file, in directives and tokens: a driver needs some 100,000.
 const MAX_WORK: u64 = 20_000_000;
 /// How many findings are kept of one C file.
@@ -152,18 +151,6 @@ impl<'a> Unit<'a> {
     /// Executes definitions that come from no file.
     fn read_text(&mut self, file: FileId) {
         self.enter(file, 0, Found::unsearched(self.files, file));
-        self.run_frames();
-    }
-
-    fn include_forced(&mut self, path: &Path) {
-        let name = path.to_string_lossy();
-        // Searched for like `#include "…"`, from the compiler's folder.
-        let folder = self.files.folder(self.search.directory());
-        let symbol = self.interner.intern(name.as_bytes());
-        let start = Start::Beside(folder);
-        let found = self.search.find(symbol, start, self.files, self.source, self.interner);
-        let origin = Origin { file: 0, line: 0, spelling: format!("\"{name}\"") };
-        self.include_found(found, origin);
         self.run_frames();
     }
 
@@ -337,218 +324,6 @@ impl<'a> Unit<'a> {
                 None
             }
         }
-    }
-
-    fn pragma(&mut self, text: Text) {
-        let tokens = self.tokens(text);
-        let spelling = |at: usize| {
-            tokens.get(at).map(|token| self.interner.spelling(token.text)).unwrap_or_default()
-        };
-        let skip = usize::from(spelling(0) == b"GCC");
-        match (spelling(skip), spelling(skip + 2)) {
-            (b"once", _) if skip == 0 => self.once(),
-            (b"push_macro", name) => {
-                let symbol = name.get(1..name.len().saturating_sub(1)).unwrap_or_default().to_vec();
-                let symbol = self.interner.intern(&symbol);
-                let value = self.value(symbol);
-                self.pushed.entry(symbol).or_default().push(value);
-            }
-            (b"pop_macro", name) => {
-                let symbol = name.get(1..name.len().saturating_sub(1)).unwrap_or_default().to_vec();
-                let symbol = self.interner.intern(&symbol);
-                if let Some(value) = self.pushed.get_mut(&symbol).and_then(Vec::pop) {
-                    self.set(symbol, value);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    /// `#pragma once`, and `#import` of what was read before: the file, and any of the same
-    /// content, is not read again.
-    fn once(&mut self) {
-        let Some(frame) = self.frames.last() else { return };
-        let (file, lines) = (frame.file, Rc::clone(&frame.lines));
-        self.once.insert(file);
-        self.once_contents.insert(lines.bytes().to_vec());
-    }
-
-    fn include(&mut self, how: How, text: Text) {
-        // A search is dearer than other directives.
-        self.spend_many(20);
-        let Some((name, angle)) = self.header_name(text) else {
-            return self.finding("include", "this names no header".into(), None);
-        };
-        let found = self.find(&name, angle, how == How::Next);
-        let (open, close) = if angle { ('<', '>') } else { ('"', '"') };
-        let spelling = format!("{open}{}{close}", String::from_utf8_lossy(&name));
-        let (file, line) = self.place();
-        if how == How::Import
-            && let Ok(Some(found)) = &found
-            && self.indices.contains_key(&found.file)
-        {
-            return;
-        }
-        self.include_found(found, Origin { file, line, spelling });
-    }
-
-    /// The name that an include directive gives, and whether it stands in angle brackets.
-    fn header_name(&mut self, text: Text) -> Option<(Vec<u8>, bool)> {
-        let line = self.text(text);
-        let direct = |close: u8| {
-            let rest = line.get(1..)?;
-            let end = rest.iter().position(|&byte| byte == close)?;
-            Some(rest.get(..end)?.to_vec())
-        };
-        match line.first()? {
-            b'"' => direct(b'"').map(|name| (name, false)),
-            b'<' => direct(b'>').map(|name| (name, true)),
-            _ => {
-                let tokens = self.tokens(text);
-                self.begin(tokens);
-                self.header_of_tokens()
-            }
-        }
-        .filter(|(name, _)| !name.is_empty())
-    }
-
-    /// The header that the tokens name which come next (6.10.2.4). What follows the name is not
-    /// expanded.
-    fn header_of_tokens(&mut self) -> Option<(Vec<u8>, bool)> {
-        let first = self.next_token();
-        if first.kind == Kind::String {
-            let spelling = self.interner.spelling(first.text);
-            let inner = spelling.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-            return Some((inner.to_vec(), false));
-        }
-        if !first.is(Punctuator::Less) {
-            return None;
-        }
-        let mut name = Vec::new();
-        loop {
-            let token = self.next_token();
-            match token.kind {
-                Kind::Punctuator(Punctuator::Greater) => return Some((name, true)),
-                Kind::End => return None,
-                _ if token.space => name.push(b' '),
-                _ => {}
-            }
-            name.extend_from_slice(self.interner.spelling(token.text));
-        }
-    }
-
-    fn find(
-        &mut self,
-        name: &[u8],
-        angle: bool,
-        next: bool,
-    ) -> Result<Option<Found>, l4re_diag::Failure> {
-        let symbol = self.interner.intern(name);
-        let Some(frame) = self.frames.last() else { return Ok(None) };
-        let start = match (next, frame.found.next) {
-            (true, Some(next)) => Start::At(next),
-            _ if angle => Start::Angle,
-            _ => Start::Beside(frame.found.folder),
-        };
-        self.search.find(symbol, start, self.files, self.source, self.interner)
-    }
-
-    fn include_found(&mut self, found: Result<Option<Found>, l4re_diag::Failure>, origin: Origin) {
-        match found {
-            Ok(Some(found)) => self.include_file(found, origin),
-            other => {
-                let by = self.scan.files.get(origin.file).map(|file| Arc::clone(&file.path));
-                self.scan.missing.extend(by.map(|by| Missing { origin, by }));
-                self.scan.findings.extend(other.err().map(|failure| failure.0).unwrap_or_default());
-            }
-        }
-    }
-
-    fn include_file(&mut self, found: Found, origin: Origin) {
-        let file = found.file;
-        if self.frames.len() >= MAX_INCLUDES {
-            let text = format!("files include each other more than {MAX_INCLUDES} deep");
-            return self.finding("include", text, None);
-        }
-        let files = &mut self.scan.files;
-        let index = *self.indices.entry(file).or_insert_with(|| {
-            files.push(Included { path: self.files.path(file), origin: Some(origin) });
-            files.len() - 1
-        });
-        if self.once.contains(&file) {
-            return;
-        }
-        if !self.once_contents.is_empty()
-            && self.once_contents.contains(self.files.lines(file, self.interner).bytes())
-        {
-            return;
-        }
-        self.enter(file, index, found);
-    }
-
-    /// The value of a name that only the preprocessor knows.
-    pub(crate) fn builtin(&mut self, name: Token) -> Token {
-        let (file, line) = self.place();
-        let string =
-            |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
-        let path_of = |scan: &Scan, index: usize| {
-            scan.files.get(index).map(|file| file.path.to_string_lossy().into_owned())
-        };
-        let (kind, text) = match name.text {
-            known::FILE => (Kind::String, string(&path_of(&self.scan, file).unwrap_or_default())),
-            known::BASE_FILE => (Kind::String, string(&path_of(&self.scan, 0).unwrap_or_default())),
-            known::FILE_NAME => {
-                let path = path_of(&self.scan, file).unwrap_or_default();
-                (Kind::String, string(path.rsplit('/').next().unwrap_or_default()))
-            }
-            known::DATE => (Kind::String, string("Jan  1 1970")),
-            known::TIME => (Kind::String, string("00:00:00")),
-            known::TIMESTAMP => (Kind::String, string("Thu Jan  1 00:00:00 1970")),
-            known::LINE => (Kind::Number, line.to_string()),
-            known::INCLUDE_LEVEL => (Kind::Number, self.frames.len().saturating_sub(1).to_string()),
-            known::COUNTER => {
-                self.counter += 1;
-                (Kind::Number, (self.counter - 1).to_string())
-            }
-            known::HAS_INCLUDE => (Kind::Number, self.has_include(false)),
-            known::HAS_INCLUDE_NEXT => (Kind::Number, self.has_include(true)),
-            operator => (Kind::Number, self.ask_compiler(operator)),
-        };
-        Token { kind, text: self.interner.intern(text.as_bytes()), ..name }
-    }
-
-    /// `__has_include(…)`, behind the name.
-    fn has_include(&mut self, next: bool) -> String {
-        let found = self.operand_header().is_some_and(|(name, angle)| {
-            // A file that is there but cannot be read is one.
-            !matches!(self.find(&name, angle, next), Ok(None))
-        });
-        u8::from(found).to_string()
-    }
-
-    fn operand_header(&mut self) -> Option<(Vec<u8>, bool)> {
-        let tokens = self.parenthesized()?;
-        let outer = std::mem::take(&mut self.expansion);
-        self.begin(tokens);
-        let header = self.header_of_tokens();
-        self.expansion = outer;
-        if header.is_none() {
-            self.problem("condition", "`__has_include` names no header", known::EMPTY);
-        }
-        header
-    }
-
-    /// `__has_attribute(…)` and its kin, behind the name.
-    fn ask_compiler(&mut self, operator: Symbol) -> String {
-        let Some(tokens) = self.parenthesized() else {
-            self.problem("condition", "this needs an operand in parentheses", operator);
-            return "0".into();
-        };
-        let name: Vec<u8> =
-            tokens.iter().flat_map(|token| self.interner.spelling(token.text)).copied().collect();
-        let operator = self.interner.text(operator);
-        let answer = self.options.compiler.answer(&operator, &String::from_utf8_lossy(&name));
-        u8::from(answer).to_string()
     }
 
     /// The file and line of the directive that is being executed.
