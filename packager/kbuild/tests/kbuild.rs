@@ -362,16 +362,7 @@ fn the_compiler_is_asked_through_the_host() {
 }
 
 fn on(symbol: &str) -> Condition {
-    Condition { symbols: vec![symbol.to_owned()], all: false, holds: true }
-}
-
-/// The conditions with `all` blanked where there is one symbol, where it does not matter.
-fn plain(conditions: &[Condition]) -> Vec<Condition> {
-    let blank = |condition: &Condition| Condition {
-        all: condition.all && condition.symbols.len() > 1,
-        ..condition.clone()
-    };
-    conditions.iter().map(blank).collect()
+    Condition { symbols: vec![symbol.to_owned()], all: true, holds: true }
 }
 
 #[test]
@@ -398,7 +389,7 @@ fn the_survey_tells_drivers_gates_and_members_apart() {
     assert_eq!(chip.len(), 2);
     assert_eq!(chip[0].objects, ["drivers/vendor/core.o", "drivers/vendor/same.o"]);
     assert_eq!(chip[0].conditional[0].object, "drivers/vendor/debug.o");
-    assert_eq!(plain(&chip[0].conditional[0].conditions), [on("CHIP_DEBUG")]);
+    assert_eq!(chip[0].conditional[0].conditions, [on("CHIP_DEBUG")]);
     assert_eq!((&*chip[1].name, chip[1].composite), ("extra", false));
     assert_eq!(survey.modules("CHIP_DEBUG").count(), 0);
     assert_eq!(survey.member_of("CHIP_DEBUG").next().map(|module| &*module.name), Some("chip"));
@@ -425,8 +416,8 @@ fn the_survey_follows_both_ways_of_a_conditional() {
         all,
         holds,
     };
-    assert_eq!(listing("a"), Some((vec!["A".into()], vec![condition(&["A"], false, true)])));
-    assert_eq!(listing("stub"), Some((vec![], vec![condition(&["A"], false, false)])));
+    assert_eq!(listing("a"), Some((vec!["A".into()], vec![condition(&["A"], true, true)])));
+    assert_eq!(listing("stub"), Some((vec![], vec![condition(&["A"], true, false)])));
     assert_eq!(listing("d"), Some((vec!["D".into()], vec![condition(&["B", "C"], true, true)])));
     assert_eq!(
         listing("ef"),
@@ -459,7 +450,7 @@ fn computed_names_come_out_right() {
     assert_eq!(names, ["fb", "lcd1", "lcd2", "hdrc"]);
     let fb = survey.modules("FB").next().expect("there");
     assert_eq!(fb.objects, ["drivers/main.o"]);
-    assert_eq!(plain(&fb.conditional[0].conditions), [on("X1")]);
+    assert_eq!(fb.conditional[0].conditions, [on("X1")]);
     assert_eq!(survey.uses("LCD1").expect("used").condition_of, [1]);
     let hdrc = survey.modules("FB").last().expect("there");
     let either = Condition { symbols: vec!["HOST".into(), "DUAL".into()], all: false, holds: true };
@@ -480,7 +471,7 @@ fn a_later_value_replaces_an_earlier_one() {
     let members: Vec<_> = proc
         .conditional
         .iter()
-        .map(|member| (&*member.object, plain(&member.conditions)))
+        .map(|member| (&*member.object, member.conditions.clone()))
         .collect();
     assert_eq!(members, [("drivers/nommu.o", vec![off]), ("drivers/mmu.o", vec![on("MMU")])]);
 }

@@ -27,7 +27,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 150, value: 8 << 20, steps: 20_000_000 }
+        Self { depth: 150, value: 8 << 20, steps: 5_000_000 }
     }
 }
 

@@ -245,8 +245,8 @@ impl Evaluator<'_> {
         self.templates.matching(name, |template, NameMatch { on, marks }| {
             let symbols = table.symbols_in(template);
             let condition = match on {
-                0 => Condition { symbols, all: false, holds: false },
-                on => Condition { symbols, all: on == marks, holds: true },
+                0 => Condition::new(symbols, false, false),
+                on => Condition::new(symbols, on == marks, true),
             };
             if let Some(variable) = self.variables.get(&**template) {
                 let by_name = |piece: &Piece| Contribution {

@@ -312,7 +312,7 @@ impl Evaluator<'_> {
         for (index, holds) in [(1, true), (2, false)] {
             let Some(argument) = arguments.get(index) else { continue };
             let text = self.expand(argument)?;
-            let condition = Condition { symbols: symbols.clone(), all: false, holds };
+            let condition = Condition::new(symbols.clone(), false, holds);
             let guard = self.symbolic.map_or(0, |table| table.guard(0, [condition]));
             let mark = symbolic::guard_mark(guard);
             if index == 2 {

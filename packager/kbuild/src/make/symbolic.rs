@@ -25,10 +25,17 @@ pub(crate) const END: char = '\u{3}';
 pub struct Condition {
     /// The symbols, without `CONFIG_`.
     pub symbols: Vec<String>,
-    /// Whether all of the symbols are meant, or any of them.
+    /// Whether all of the symbols are meant, or any of them. (`true` if there is one.)
     pub all: bool,
     /// Whether it must hold or must not hold.
     pub holds: bool,
+}
+
+impl Condition {
+    pub(crate) fn new(symbols: Vec<String>, all: bool, holds: bool) -> Self {
+        let all = all || symbols.len() == 1;
+        Self { symbols, all, holds }
+    }
 }
 
 /// Values by number and numbers by value.
@@ -245,5 +252,5 @@ pub(crate) fn condition(table: &Table, one: &str, other: &str, equal: bool) -> V
     let letters = plain.bytes().filter(u8::is_ascii_alphanumeric).count();
     let off = letters == 0 || plain == "n";
     let all = !off && letters >= symbols.len();
-    vec![Condition { symbols, all, holds: equal != off }]
+    vec![Condition::new(symbols, all, equal != off)]
 }
