@@ -42,8 +42,7 @@ fn two_menus_lead_to_the_driver() {
     let second = words(dir.path(), 2);
     assert_eq!(second[3], "Driver in net:");
     let tags: Vec<&str> = second[7..].iter().step_by(2).map(String::as_str).collect();
-    let net =
-        ["ACME_ONE", "ACME_TWO", "E1000", "E1000E", "PHYLIB", "SHARED_PHY", "VIRTIO_NET"];
+    let net = ["ACME_ONE", "ACME_TWO", "E1000", "E1000E", "PHYLIB", "SHARED_PHY", "VIRTIO_NET"];
     assert_eq!(tags, net);
     assert!(!dir.path().join("dialog.3").exists());
 }
@@ -60,7 +59,8 @@ fn a_subsystem_that_is_named_is_not_asked_for() {
 
 #[test]
 fn giving_up_in_a_menu_hands_on_the_status_of_dialog() {
-    for (then, code) in [("exit 1", 1), ("exit 255", 255), ("[ $n = 1 ] || exit 1; echo net >&2", 1)]
+    for (then, code) in
+        [("exit 1", 1), ("exit 255", 255), ("[ $n = 1 ] || exit 1; echo net >&2", 1)]
     {
         let dir = tempfile::tempdir().unwrap();
         let path = terminal::fake_dialog(dir.path(), then);
