@@ -42,6 +42,8 @@ impl Tools<'_> {
         c: &C,
         library: &CLibrary,
     ) -> Result<Vec<String>, Failure> {
+        // Neither the folder this tool runs in nor the way the driver's is named shows in objects.
+        let folder = &folder.canonicalize().map_err(|error| Failure::io("find", folder, &error))?;
         let compiler = self.compiler();
         let builtin = self.builtin_headers(&compiler)?;
         let scratch = workspace.target_dir.join("c").join(&self.target.name);
@@ -56,6 +58,7 @@ impl Tools<'_> {
             let draft = scratch.join(format!("{}.o", std::process::id()));
             let mut command = Command::new(&compiler);
             command
+                .current_dir(&workspace.root)
                 .args(FLAGS)
                 .args(&self.target.c.flags)
                 .arg("-c")
@@ -91,7 +94,10 @@ impl Tools<'_> {
         let given = env::var_os("CROSS_COMPILE").filter(|prefix| !prefix.is_empty());
         let mut compiler = given.unwrap_or_else(|| self.target.c.cross_compile.clone().into());
         compiler.push("gcc");
-        compiler
+        // A path is one from here, wherever the compiler is started.
+        let path = Path::new(&compiler);
+        let named = path.components().nth(1).and_then(|_| std::path::absolute(path).ok());
+        named.map_or(compiler.clone(), PathBuf::into_os_string)
     }
 
     /// The folder with the compiler's own headers (`stddef.h`, `stdarg.h`): without it `-nostdinc`

@@ -183,7 +183,12 @@ struct Applet<T: Args> {
 /// Runs the command that the program was called by, if it is one of the three; whether it was good.
 pub fn applet(name: Option<&OsStr>) -> Option<bool> {
     fn parse<T: Args>(name: &'static str) -> (T, Output) {
-        let mut command = <Applet<T> as clap::CommandFactory>::command().name(name).bin_name(name);
+        let tool = T::augment_args(clap::Command::new(name));
+        let mut command = <Applet<T> as clap::CommandFactory>::command()
+            .name(name)
+            .bin_name(name)
+            .about(tool.get_about().cloned().unwrap_or_default())
+            .long_about(tool.get_long_about().cloned().unwrap_or_default());
         let matches = command.get_matches_mut();
         match <Applet<T> as clap::FromArgMatches>::from_arg_matches(&matches) {
             Ok(Applet { json, quiet, verbose, tool }) => (tool, Output::new(json, quiet, verbose)),

@@ -99,12 +99,12 @@ mod tests {
         assert_eq!(place("/opt/there"), Ok("/opt/there/pcid-spawner".into()));
         assert_eq!(place("/opt/other"), Ok("/opt/other".into()));
         assert_eq!(placed(None, "x", Some("/bin/")), Ok("/bin/x".into()));
+        assert_eq!(placed(None, "x", Some("/")), Ok("/x".into()));
     }
 
     #[test]
     fn paths_that_are_none_are_refused() {
-        for wanted in ["", "/", "bin/", "/../x", "/a/./b", "/a//b", "//", "/a b/", "/a\n", "/a\"/"]
-        {
+        for wanted in ["", "bin/", "/../x", "/a/./b", "/a//b", "//", "/a b/", "/a\n", "/a\"/"] {
             assert!(placed(Some(Kind::Tool), "x", Some(wanted)).is_err(), "{wanted:?}");
         }
         assert!(placed(None, "x", None).unwrap_err().contains("--kind"));

@@ -12,8 +12,10 @@ use object::read::elf::SectionHeader;
 use object::{Endianness, elf};
 
 mod class;
+mod strip;
 
 use class::Class;
+pub use strip::strip;
 
 /// Name of the section with the properties.
 pub const SECTION: &str = ".udiprops";

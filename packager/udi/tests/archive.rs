@@ -15,6 +15,7 @@ fn place(driver: &str) -> Place {
     Place { driver: driver.into(), alternate: "1".into(), component: "a-drv".into() }
 }
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn package() -> Package {
     let mut component = Component::default();
     component.add("bin/arm64_armv8a-l4f/a-drv", file(b"\x7fELF", true)).unwrap();
@@ -31,6 +32,7 @@ fn read(bytes: &[u8]) -> Result<Package, String> {
 }
 
 /// An archive with one entry.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn with(path: &[u8], kind: EntryType, change: impl FnOnce(&mut Header), data: &[u8]) -> Vec<u8> {
     let mut archive = Builder::new(Vec::new());
     let mut header = Header::new_ustar();

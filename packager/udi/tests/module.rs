@@ -13,6 +13,7 @@ const SOURCE: &str = "int udi_init_info = 1;\nstatic int own(void) { return 2; }
     int shown(void) { return own(); }\n__attribute__((weak)) int weak_one(void) { return 3; }\n\
     __attribute__((visibility(\"hidden\"))) int hidden_one(void) { return 4; }\nint common_one;\n";
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
@@ -20,6 +21,7 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
 }
 
 /// A relocatable module for 64-bit Arm.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn module(flags: &[&str]) -> (TempDir, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("m.c"), SOURCE).unwrap();
@@ -30,6 +32,7 @@ fn module(flags: &[&str]) -> (TempDir, Vec<u8>) {
 }
 
 /// A program for 64-bit Arm without anything of a system in it.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn program() -> (TempDir, Vec<u8>) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("m.c"), "int _start(void) { return 0; }\nint data = 3;\n")

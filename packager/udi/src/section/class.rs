@@ -17,6 +17,16 @@ pub(super) trait Class: FileHeader<Endian = Endianness> + Copy {
         size: usize,
     ) -> Option<Self::SectionHeader>;
 
+    /// The header of a section that lies elsewhere now; `name` is the place of its name, `link` the
+    /// new number of the section that it is linked to.
+    fn moved(
+        section: &Self::SectionHeader,
+        endian: Endianness,
+        name: usize,
+        offset: u64,
+        link: u32,
+    ) -> Option<Self::SectionHeader>;
+
     /// This header with `count` section headers at `offset`, the last of which is that of their
     /// names.
     fn pointing_to(&self, endian: Endianness, offset: usize, count: usize) -> Option<Self> {
@@ -55,6 +65,20 @@ impl Class for FileHeader64<Endianness> {
         })
     }
 
+    fn moved(
+        section: &SectionHeader64<Endianness>,
+        endian: Endianness,
+        name: usize,
+        offset: u64,
+        link: u32,
+    ) -> Option<SectionHeader64<Endianness>> {
+        let mut section = *section;
+        section.sh_name = U32::new(endian, u32::try_from(name).ok()?);
+        section.sh_offset = U64::new(endian, offset);
+        section.sh_link = U32::new(endian, link);
+        Some(section)
+    }
+
     fn described_by(
         &self,
         endian: Endianness,
@@ -90,6 +114,20 @@ impl Class for FileHeader32<Endianness> {
             sh_addralign: U32::new(endian, 1),
             sh_entsize: U32::new(endian, 0),
         })
+    }
+
+    fn moved(
+        section: &SectionHeader32<Endianness>,
+        endian: Endianness,
+        name: usize,
+        offset: u64,
+        link: u32,
+    ) -> Option<SectionHeader32<Endianness>> {
+        let mut section = *section;
+        section.sh_name = U32::new(endian, u32::try_from(name).ok()?);
+        section.sh_offset = U32::new(endian, u32::try_from(offset).ok()?);
+        section.sh_link = U32::new(endian, link);
+        Some(section)
     }
 
     fn described_by(
