@@ -105,8 +105,8 @@ fn given(text: &mut String, services: &[Service]) {
     }
     text.push_str("\n-- To be supplied, depending on the machine.\nlocal given = {\n");
     for (name, cap) in entries {
-        let comment = if cap.description.is_empty() { "what?" } else { &cap.description };
-        let _ = writeln!(text, "  [{}] = nil, -- {comment}", string(name));
+        let comment = if cap.description.is_empty() { "" } else { " -- " };
+        let _ = writeln!(text, "  [{}] = nil,{comment}{}", string(name), cap.description);
     }
     text.push_str("}\n");
 }
