@@ -51,7 +51,7 @@ impl Options {
         while let Some(arg) = args.next() {
             let mut value = |prefix: &str| -> Option<String> {
                 let attached = arg.strip_prefix(prefix)?;
-                match attached.strip_prefix('=').filter(|_| prefix.len() > 2).unwrap_or(attached) {
+                match attached {
                     "" => args.next().map(str::to_owned),
                     value => Some(value.to_owned()),
                 }

@@ -38,13 +38,16 @@ impl Unit<'_> {
         let (open, close) = if angle { ('<', '>') } else { ('"', '"') };
         let spelling = format!("{open}{}{close}", String::from_utf8_lossy(&name));
         let (file, line) = self.place();
-        if how == How::Import
-            && let Ok(Some(found)) = &found
-            && self.indices.contains_key(&found.file)
-        {
+        let imported = match &found {
+            Ok(Some(found)) if how == How::Import => Some(found.file),
+            _ => None,
+        };
+        if imported.is_some_and(|file| self.indices.contains_key(&file)) {
             return;
         }
         self.include_found(found, Origin { file, line, spelling });
+        // What was imported once is not included again either.
+        self.once.extend(imported);
     }
 
     /// The name that an include directive gives, and whether it stands in angle brackets.

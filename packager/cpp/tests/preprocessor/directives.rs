@@ -137,6 +137,12 @@ fn once_is_for_a_content_whatever_its_name_and_import_for_a_file() {
     ];
     assert_eq!(names(&scan(&tree)), ["1.h", "3.h", "2.h"]);
     assert_eq!(taken("#import \"1.h\"\n#import \"1.h\"\n"), "1");
+    let import = |second: &str| {
+        let main = format!("#import \"1.h\"\n{second} \"1.h\"\n");
+        let header = "#ifdef AGAIN\n#include \"2.h\"\n#endif\n#define AGAIN\n";
+        names(&scan(&[("main.c", &main), ("1.h", header), ("2.h", "")]))
+    };
+    assert_eq!((import("#import"), import("#include")), (vec!["1.h".into()], vec!["1.h".into()]));
 }
 
 #[test]
