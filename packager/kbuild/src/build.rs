@@ -133,7 +133,8 @@ impl Build {
         let surroundings = Surroundings { tree, knowledge, inherited: &visit.inherited };
         match evaluate(tree, &surroundings, &visit.path, &makefile, visit.wanted) {
             Ok(evaluated) => {
-                findings.extend(evaluated.findings);
+                findings
+                    .extend(evaluated.findings.into_iter().map(|found| about(found, &makefile)));
                 let inherited = std::rc::Rc::new(evaluated.inherited);
                 // In front, in order: the walk goes down before it goes on.
                 for subdirectory in evaluated.directory.subdirectories.iter().rev() {
@@ -145,7 +146,7 @@ impl Build {
                 self.directories.retain(|known| known.path != visit.path);
                 self.directories.push(evaluated.directory);
             }
-            Err(stop) => findings.push(*stop.0),
+            Err(stop) => findings.push(about(*stop.0, &makefile)),
         }
     }
 
@@ -228,6 +229,11 @@ impl Build {
         }
         resolution
     }
+}
+
+/// A finding about a variable that was expanded after its Makefile was read has no line.
+pub(crate) fn about(finding: Diagnostic, makefile: &str) -> Diagnostic {
+    if finding.file.is_some() { finding } else { finding.file(Path::new(makefile)) }
 }
 
 /// What a symbol turns on.

@@ -68,6 +68,14 @@ fn each_mistake_is_named_with_its_line() {
 }
 
 #[test]
+fn what_is_asked_after_the_file_was_read_names_the_file() {
+    says(
+        "obj-y += a.o\nCFLAGS_a.o = $(shell id)",
+        "Kbuild: warning: nobody answers `$(shell id)`; taken as empty\n  help: name a compiler; no other program is run",
+    );
+}
+
+#[test]
 fn what_grows_without_end_is_stopped() {
     says(
         "f = $(call f,$(1)x)\nx := $(call f)",

@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use l4re_diag::Diagnostic;
 
 use super::{Condition, ConditionalMember, Gate, Listing, Survey, SurveyedModule, Uses};
-use crate::build::roots;
+use crate::build::{about, roots};
 use crate::environment::{Inherited, Knowledge, Surroundings};
 use crate::evaluate::{LISTS, begin, object_path, stem};
 use crate::hash::NameMap;
@@ -145,9 +145,10 @@ impl Reader<'_> {
             self.entries(&mut evaluator, path)
         });
         if let Err(stop) = outcome {
-            self.survey.report.push(*stop.0);
+            self.survey.report.push(about(*stop.0, &makefile));
         }
-        self.survey.report.extend(evaluator.take_findings());
+        let findings = evaluator.take_findings().into_iter();
+        self.survey.report.extend(findings.map(|found| about(found, &makefile)));
         self.survey.makefiles.extend(evaluator.read_files().iter().map(|file| file.to_string()));
     }
 
