@@ -1,0 +1,140 @@
+//! Root file systems out of packages made up here, with the real dpkg-deb, systemd-analyze, mke2fs
+//! and debugfs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use l4re_packager::build::Progress;
+use l4re_packager::diag::Failure;
+use l4re_packager::rootfs::{Arch, Distribution, Made, Options, make};
+
+struct Silent;
+
+impl Progress for Silent {
+    fn step(&mut self, _text: &str) {}
+}
+
+const UNIT: &str = "[Service]\nExecStart=/bin/sh\n\n[Install]\nWantedBy=multi-user.target\n";
+
+/// A folder with a package for arm64, units and a script.
+struct Place(tempfile::TempDir);
+
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        place.write(
+            "deb/DEBIAN/control",
+            "Package: a\nVersion: 1\nArchitecture: arm64\nMaintainer: a@b\nDescription: a\n",
+        );
+        fs::create_dir_all(place.path("deb/bin")).unwrap();
+        fs::copy("/bin/true", place.path("deb/bin/sh")).unwrap();
+        place.write("deb/usr/share/base-passwd/passwd.master", "root:*:0:0:root:/root:/bin/sh\n");
+        for target in ["sysinit", "basic", "shutdown", "multi-user"] {
+            let text = "[Unit]\nDescription=x\nDefaultDependencies=no\n";
+            place.write(&format!("deb/lib/systemd/system/{target}.target"), text);
+        }
+        fs::create_dir_all(place.path("debs")).unwrap();
+        let deb = place.path("debs/a_1_arm64.deb");
+        let mut build = Command::new("dpkg-deb");
+        build.args(["--root-owner-group", "--build"]).arg(place.path("deb")).arg(&deb);
+        assert!(build.env("SOURCE_DATE_EPOCH", "1700000000").output().unwrap().status.success());
+        place.write("units/bash.service", UNIT);
+        place.write(
+            "script.cfg",
+            "start({ caps = { scheduler = L4.Env.scheduler } }, \"rom/systemd\")",
+        );
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn make(&self, out: &str, image: bool) -> Result<Made, Failure> {
+        let options = Options {
+            arches: vec![Arch::Arm64],
+            distribution: Distribution {
+                suite: String::new(),
+                mirror: String::new(),
+                keyring: PathBuf::new(),
+                packages: Vec::new(),
+            },
+            debs: Some(self.path("debs")),
+            units: vec![self.path("units")],
+            script: Some(self.path("script.cfg")),
+            enable: vec!["bash.service".into()],
+            drivers: Vec::new(),
+            out: self.path(out),
+            image,
+            size: None,
+        };
+        make(&options, &mut Silent)
+    }
+}
+
+#[test]
+fn the_units_are_there_as_they_are_and_enabled() {
+    let place = Place::new();
+    let made = place.make("out", false).unwrap();
+    let root = &made.systems[0].0;
+    assert_eq!(fs::read_to_string(root.join("lib/systemd/system/bash.service")).unwrap(), UNIT);
+    let link = root.join("etc/systemd/system/multi-user.target.wants/bash.service");
+    let to = fs::read_link(link).unwrap();
+    assert_eq!(to, Path::new("../../../../usr/lib/systemd/system/bash.service"));
+    assert!(fs::read_to_string(root.join("etc/passwd")).unwrap().starts_with("root:"));
+    assert_eq!(fs::read_link(root.join("lib")).unwrap(), Path::new("usr/lib"));
+}
+
+#[test]
+fn the_same_packages_give_the_same_image_and_it_is_sound() {
+    let place = Place::new();
+    let image = |out: &str| place.make(out, true).unwrap().systems[0].1.clone().unwrap();
+    let one = image("one");
+    // The file system's times have seconds.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    assert!(fs::read(&one).unwrap() == fs::read(image("two")).unwrap());
+    let mut check = Command::new("/sbin/e2fsck");
+    assert!(check.arg("-fn").arg(&one).output().unwrap().status.success());
+}
+
+#[test]
+fn a_unit_that_systemd_complains_of_changes_nothing() {
+    let place = Place::new();
+    place.make("out", false).unwrap();
+    place.write("units/bad.service", "[Service]\nExecStart=/bin/sh\nRestart=sometimes\n");
+    let message = place.make("out", false).unwrap_err().to_string();
+    assert!(
+        message.contains("bad.service") && message.contains("systemd-analyze verify"),
+        "{message}"
+    );
+    assert!(!place.path("out/arm64/lib/systemd/system/bad.service").exists());
+    let left: Vec<_> = fs::read_dir(place.path("out")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
+fn a_capability_that_the_script_does_not_pass_is_told() {
+    let place = Place::new();
+    place.write("units/fs.service", "[Service]\nExecStart=/bin/sh\nEnvironment=L4_CAP_S=sched\n");
+    let message = place.make("out", false).unwrap_err().to_string();
+    assert!(
+        message.contains("fs.service:3:1: error: L4_CAP_S names the capability `sched`"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_folder_that_is_something_else_is_not_replaced() {
+    let place = Place::new();
+    place.write("out/arm64/thesis.tex", "");
+    let message = place.make("out", false).unwrap_err().to_string();
+    assert!(message.contains("is no root file system of this tool"), "{message}");
+    assert!(place.path("out/arm64/thesis.tex").exists());
+}
