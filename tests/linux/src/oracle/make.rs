@@ -52,8 +52,10 @@ pub struct Configured {
 ///
 /// [`Error::Command`] with make's output.
 pub fn configured(tree: &Tree, arch: Arch, preset: &str) -> Result<Configured, Error> {
+    let tools = tools(tree)?;
     let name = format!("out/{}-{}-{preset}", tree.version, arch.name);
     let out = cache::folder(&name, &key(tree), |out| {
+        run::output(Command::new("cp").arg("-a").arg(tools.join("scripts")).arg(out))?;
         make(tree, arch, out, &[preset])?;
         // A wrapper in place of `conf` writes down the environment that Kconfig sees.
         let conf = out.join("scripts/kconfig/conf");
@@ -65,6 +67,12 @@ pub fn configured(tree: &Tree, arch: Arch, preset: &str) -> Result<Configured, E
         make(tree, arch, out, &["syncconfig"])
     })?;
     Ok(Configured { tree: tree.clone(), arch, out })
+}
+
+/// An output folder in which `conf` is built: it is the same for every configuration.
+fn tools(tree: &Tree) -> Result<PathBuf, Error> {
+    let name = format!("out/{}-tools", tree.version);
+    cache::folder(&name, &key(tree), |out| make(tree, ARCHES[0], out, &["allnoconfig"]))
 }
 
 /// The same, ready for compiling.
