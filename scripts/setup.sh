@@ -24,6 +24,9 @@ mke2fs e2fsprogs
 sfdisk fdisk
 fdtoverlay device-tree-compiler
 cc gcc
+mcopy mtools
+fsck.fat dosfstools
+tar tar
 LIST
 [ "${1:-}" != test ] || need <<'LIST'
 /usr/src/linux-source-6.1.tar.xz linux-source-6.1
