@@ -26,8 +26,8 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`Failure`] if the image could not start, a module is damaged, something does not fit, or
-    /// the file cannot be written.
+    /// [`Failure`] if the image could not start, something does not fit, or the file cannot be
+    /// written.
     pub fn write(&self, to: &Path) -> Result<Report, Failure> {
         // Not the link, if there is one, but the file it leads to.
         let to = &fs::canonicalize(to).unwrap_or_else(|_| to.into());
@@ -173,24 +173,22 @@ impl Out<'_> {
         self.file.write_all_at(bytes, offset).map_err(|error| self.failed(&error))
     }
 
-    /// Writes a module's bytes; answers their checksums.
+    /// Writes a module's bytes; answers their checksums. Those that are recorded are kept: of a
+    /// module that was damaged before, they go on telling so.
     fn module(&mut self, module: &Module, report: &mut Report) -> Result<Checksums, Diagnostic> {
+        let recorded = module.checksums();
+        let wrong = |sums: &Checksums| module.is_compressed() && sums.stored == sums.full;
+        if let Some(recorded) = recorded.filter(|recorded| !wrong(recorded)) {
+            self.copy(module.content())?;
+            return Ok(recorded.clone());
+        }
         let mut md5 = Md5::new();
         module.content().for_each_chunk(&mut |chunk| {
             md5.update(chunk);
             self.write(chunk)
         })?;
         let stored = hex(md5);
-        let Some(recorded) = module.checksums() else {
-            if module.is_compressed() {
-                return module.compute_checksums();
-            }
-            return Ok(Checksums { full: stored.clone(), stored });
-        };
-        if recorded.stored.eq_ignore_ascii_case(&stored) {
-            return Ok(recorded.clone());
-        }
-        if module.is_compressed() && recorded.stored == recorded.full {
+        if let Some(recorded) = recorded {
             let message = format!(
                 "module {}: the recorded checksum of the compressed bytes was that of the others; \
                  corrected",
@@ -199,14 +197,10 @@ impl Out<'_> {
             report.push(Diagnostic::warning("checksum", message));
             return Ok(Checksums { stored, full: recorded.full.clone() });
         }
-        let message =
-            format!("module {} is damaged: its checksum is not the recorded one", module.name);
-        let help = "replace or remove the module";
-        let diagnostic = Diagnostic::error("checksum", message).help(help);
-        Err(match module.content().parts().first() {
-            Some(source) => source.place(diagnostic, 0),
-            None => diagnostic,
-        })
+        if module.is_compressed() {
+            return module.compute_checksums();
+        }
+        Ok(Checksums { full: stored.clone(), stored })
     }
 
     /// Makes U-Boot's header fit: size, and checksums of the data and of the header itself. The time

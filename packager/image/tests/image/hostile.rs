@@ -105,7 +105,7 @@ fn a_bomb_ends_where_its_record_says() {
 }
 
 #[test]
-fn a_damaged_module_is_found_and_never_written_again() {
+fn a_damaged_module_is_found_also_after_the_image_was_written_again() {
     let (mut bytes, _) = raw();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
@@ -114,8 +114,8 @@ fn a_damaged_module_is_found_and_never_written_again() {
     assert!(findings[0].contains("module fiasco is damaged"), "{findings:?}");
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("image");
-    assert!(image.write(&file).unwrap_err().to_string().contains("module fiasco is damaged"));
-    assert!(!file.exists());
+    image.write(&file).unwrap();
+    assert!(Image::open(&file).unwrap().verify().has_errors(), "the damage is not hidden");
 }
 
 #[test]
