@@ -11,6 +11,7 @@ use crate::target::Target;
 
 mod c;
 mod cargo;
+mod hints;
 mod toolchain;
 
 pub use cargo::Workspace;

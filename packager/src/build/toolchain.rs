@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::cargo::{self, Workspace};
+use super::hints;
 use crate::diag::{Diagnostic, Failure};
 use crate::target::{LinkerScript, Target};
 
@@ -188,13 +190,26 @@ pub(super) fn write_if_missing(path: &Path, bytes: &[u8]) -> Result<(), Failure>
 
 /// Runs a compiler, whose messages go to where ours go.
 pub(super) fn run(command: &mut Command, failure: &str) -> Result<(), Failure> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
-    let status = command.status().map_err(|error| cargo::not_started(&error))?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // The pipe hides the terminal from cargo.
+    if io::stderr().is_terminal() {
+        command.env("CARGO_TERM_COLOR", "always");
+    }
+    let mut child = command.spawn().map_err(|error| cargo::not_started(&error))?;
+    let mut hint = None;
+    if let Some(messages) = child.stderr.take() {
+        hint = hints::pass_on(messages, &mut io::stderr()).unwrap_or_default();
+    }
+    let status = child.wait().map_err(|error| cargo::not_started(&error))?;
     if status.success() {
         return Ok(());
     }
     let message = format!("{failure} ({status}); the messages above say why");
-    Err(Diagnostic::error("compile", message).into())
+    let diagnostic = Diagnostic::error("compile", message);
+    Err(match hint {
+        Some(hint) => diagnostic.help(hint).into(),
+        None => diagnostic.into(),
+    })
 }
 
 fn rustc(folder: &Path, args: &[&str]) -> Result<String, Failure> {

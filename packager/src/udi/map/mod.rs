@@ -244,3 +244,56 @@ impl Said {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MANIFEST: &str = "[driver]\nname = \"demo-blk\"\ndescription = \"Disks # and: more\"\n\
+        program = \"demo-drv\"\nclass = \"block\"\nmaintainer = \"a@example.org\"\n\
+        licence = \"MIT OR Apache-2.0\"\nversion = \"1.2.3\"\n[[target]]\nname = \"aarch64\"\n\
+        [l4re]\nrequires = [\"libio-vbus\"]\n[l4re.bus]\n\
+        pci = [\"CC_0180\", \"VEN_1AF4&DEV_1042\"]\ncompatible = [\"virtio,mmio\"]\n\
+        [udi]\nrelease = 7\nsources = [\"src/main.rs\", \"Cargo.toml\"]\nreadable = [\"README.md\"]\n";
+
+    fn read(text: &str) -> Manifest {
+        Manifest::from_toml(Path::new("driver.toml"), text).unwrap().0
+    }
+
+    #[test]
+    fn what_a_manifest_says_survives_the_way_there_and_back() {
+        let first = read(MANIFEST);
+        let made = properties(&first, "demo-drv").unwrap();
+        assert_eq!((made.shortname(), made.release()), ("demoblk", 7));
+        assert_eq!(made.primary_module(), "demo-drv");
+        assert_eq!(made.source_files().collect::<Vec<_>>(), ["src/main.rs", "Cargo.toml"]);
+        assert_eq!(made.readable_files().collect::<Vec<_>>(), ["driver.toml", "README.md"]);
+        let targets = [Target::named("aarch64").unwrap()];
+        let (text, report) = manifest(Path::new("x"), &made, &targets).unwrap();
+        assert_eq!(report, Report::new());
+        let second = read(&text);
+        assert_eq!((second.l4re.bus, second.l4re.requires), (first.l4re.bus, first.l4re.requires));
+        assert_eq!(second.targets, first.targets);
+        let (one, other) = (first.driver, second.driver);
+        assert_eq!((other.name, other.description), (one.name, one.description));
+        assert_eq!((other.program, other.class), (one.program, one.class));
+        assert_eq!((other.maintainer, other.licence), (one.maintainer, one.licence));
+    }
+
+    #[test]
+    fn foreign_properties_make_a_manifest_with_a_warning() {
+        let text = "properties_version 0x101\nsupplier 1\ncontact 2\nname 1\nshortname Foreign\n\
+            release 1 1.0\nmessage 1 A \"driver\"\nmessage 2 Some Body <some@example.org>\n\
+            requires udi 0x101\nregion 0\nmodule drv\n";
+        let (foreign, _) = Properties::parse(Path::new("udiprops.txt"), text.as_bytes()).unwrap();
+        let targets = [Target::named("aarch64").unwrap()];
+        let (text, report) = manifest(Path::new("x.udi"), &foreign, &targets).unwrap();
+        assert!(report.iter().any(|finding| finding.code == "udi-licence"));
+        let driver = read(&text).driver;
+        assert_eq!(
+            (driver.name.as_str(), driver.description.as_str()),
+            ("foreign", "A \"driver\"")
+        );
+        assert_eq!(driver.maintainer, "some@example.org");
+    }
+}
