@@ -8,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 #[path = "terminal/mod.rs"]
 mod terminal;
 
@@ -17,10 +18,12 @@ fn packager() -> Command {
     Command::new(env!("CARGO_BIN_EXE_packager"))
 }
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn list(tree: &Path, args: &[&str]) -> Output {
     packager().arg("list").arg("--linux-src").arg(tree).args(args).output().unwrap()
 }
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -44,6 +47,7 @@ fn bad(tree: &Path, args: &[&str]) -> String {
 }
 
 /// A tree with the least that is one; `files` are added to it or replace what is there.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let least = [
@@ -66,6 +70,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// Every file below a folder with its bytes.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -210,7 +215,7 @@ fn on_a_terminal_the_table_fits_and_says_how_many_there_are() {
     let mut command = packager();
     command.args(["list", "--linux-src", MINI]);
     let seen = terminal::run(&mut command, "", false);
-    assert_eq!(seen.code, Some(0), "{}", seen.screen);
+    assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), ""), "{}", seen.screen);
     let lines = seen.screen.lines().filter(|line| !line.contains('\x1b'));
     let longest = lines.map(|line| line.chars().count()).max().unwrap();
     assert!(longest <= 72, "{longest} columns: {}", seen.screen);

@@ -3,9 +3,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 #[path = "terminal/mod.rs"]
 mod terminal;
 
@@ -21,7 +22,40 @@ fn pick(path: &Path, args: &[&str]) -> Command {
     command
 }
 
+/// A folder with the programs of the machine that tests need, and no `dialog`.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
+fn path_without_dialog(folder: &Path) -> PathBuf {
+    let bin = folder.join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    for program in ["sh", "gcc", "cat", "ls", "dirname", "readlink", "printf"] {
+        for place in ["/usr/bin", "/bin"] {
+            let real = Path::new(place).join(program);
+            if real.exists() {
+                let _there_already = std::os::unix::fs::symlink(real, bin.join(program));
+            }
+        }
+    }
+    bin
+}
+
+/// A stand-in for `dialog` that writes its arguments, one a line, to `dialog.1`, `dialog.2`, … in
+/// `folder`, and then runs `then` with the number in `$n`. Gives the folder for PATH.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
+fn fake_dialog(folder: &Path, then: &str) -> PathBuf {
+    let bin = path_without_dialog(folder);
+    let path = bin.join("dialog");
+    let log = folder.join("dialog").display().to_string();
+    let text = format!(
+        "#!/bin/sh\nn=1\nwhile [ -e {log}.$n ]; do n=$((n + 1)); done\n\
+         for word; do printf '%s\\n' \"$word\"; done >{log}.$n\necho drawing\n{then}\n"
+    );
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    bin
+}
+
 /// The words that a call of the stand-in for `dialog` got.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn words(folder: &Path, call: usize) -> Vec<String> {
     let text = fs::read_to_string(folder.join(format!("dialog.{call}"))).unwrap();
     text.lines().map(str::to_owned).collect()
@@ -30,7 +64,7 @@ fn words(folder: &Path, call: usize) -> Vec<String> {
 #[test]
 fn two_menus_lead_to_the_driver() {
     let dir = tempfile::tempdir().unwrap();
-    let path = terminal::fake_dialog(dir.path(), CHOOSES);
+    let path = fake_dialog(dir.path(), CHOOSES);
     let seen = terminal::run(&mut pick(&path, &[]), "", true);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "net\tE1000\n"), "{}", seen.screen);
     // What dialog draws goes to the terminal.
@@ -50,7 +84,7 @@ fn two_menus_lead_to_the_driver() {
 #[test]
 fn a_subsystem_that_is_named_is_not_asked_for() {
     let dir = tempfile::tempdir().unwrap();
-    let path = terminal::fake_dialog(dir.path(), "echo VIRTIO_NET >&2");
+    let path = fake_dialog(dir.path(), "echo VIRTIO_NET >&2");
     let seen = terminal::run(&mut pick(&path, &["--subsystem", "net"]), "", true);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "net\tVIRTIO_NET\n"));
     assert_eq!(words(dir.path(), 1)[3], "Driver in net:");
@@ -63,7 +97,7 @@ fn giving_up_in_a_menu_hands_on_the_status_of_dialog() {
         [("exit 1", 1), ("exit 255", 255), ("[ $n = 1 ] || exit 1; echo net >&2", 1)]
     {
         let dir = tempfile::tempdir().unwrap();
-        let path = terminal::fake_dialog(dir.path(), then);
+        let path = fake_dialog(dir.path(), then);
         let seen = terminal::run(&mut pick(&path, &[]), "", true);
         assert_eq!((seen.code, seen.stdout.as_str()), (Some(code), ""), "{}", seen.screen);
         let message = "error: cancelled: no driver was chosen";
@@ -74,7 +108,7 @@ fn giving_up_in_a_menu_hands_on_the_status_of_dialog() {
 #[test]
 fn without_dialog_a_prompt_asks_and_says_how_to_get_menus() {
     let dir = tempfile::tempdir().unwrap();
-    let path = terminal::path_without_dialog(dir.path());
+    let path = path_without_dialog(dir.path());
     let seen = terminal::run(&mut pick(&path, &[]), "net\ngigabit\n1\n", true);
     assert_eq!((seen.code, seen.stdout.as_str()), (Some(0), "net\tE1000\n"), "{}", seen.screen);
     assert!(seen.screen.contains("With the program `dialog` installed"), "{}", seen.screen);
@@ -86,7 +120,7 @@ fn without_dialog_a_prompt_asks_and_says_how_to_get_menus() {
 #[test]
 fn without_a_terminal_it_is_said_at_once_what_to_name() {
     let dir = tempfile::tempdir().unwrap();
-    let path = terminal::fake_dialog(dir.path(), CHOOSES);
+    let path = fake_dialog(dir.path(), CHOOSES);
     let mut command = pick(&path, &[]);
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -101,7 +135,7 @@ fn without_a_terminal_it_is_said_at_once_what_to_name() {
 #[test]
 fn a_driver_that_is_named_is_checked_without_asking() {
     let dir = tempfile::tempdir().unwrap();
-    let path = terminal::fake_dialog(dir.path(), CHOOSES);
+    let path = fake_dialog(dir.path(), CHOOSES);
     let run = |args: &[&str]| {
         let output = pick(&path, args).stdin(Stdio::null()).output().unwrap();
         let (out, err) = (output.stdout, output.stderr);
@@ -144,7 +178,8 @@ fn a_driver_that_is_named_is_checked_without_asking() {
 }
 
 /// A stand-in for the packager that answers `pick` and writes down what else it is asked.
-fn fake_packager(dir: &Path) -> std::path::PathBuf {
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
+fn fake_packager(dir: &Path) -> PathBuf {
     let program = dir.join("packager");
     let log = dir.join("asked").display().to_string();
     let text = format!(

@@ -7,17 +7,20 @@ use std::process::{Command, Output, Stdio};
 const MINI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/linux/trees/mini");
 const WRAP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/l4re-driver-wrap");
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn wrap(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(WRAP);
     command.args(args).current_dir(folder).env("PACKAGER", env!("CARGO_BIN_EXE_packager"));
     command.env("TMPDIR", folder).stdin(Stdio::null()).output().unwrap()
 }
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// The workspace that was made, and its manifest's text; checks the two lines.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn workspace(output: &Output) -> (String, String) {
     let out = String::from_utf8(output.stdout.clone()).unwrap();
     let lines: Vec<&str> = out.lines().collect();

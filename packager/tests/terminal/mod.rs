@@ -3,12 +3,9 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
-
-use std::os::unix::fs::PermissionsExt;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -75,34 +72,4 @@ pub fn run(command: &mut Command, input: &str, piped: bool) -> Seen {
         }
     };
     Seen { code: status.code(), screen: screen.join().unwrap(), stdout }
-}
-
-/// A folder with the programs of the machine that tests need, and no `dialog`.
-pub fn path_without_dialog(folder: &Path) -> PathBuf {
-    let bin = folder.join("bin");
-    fs::create_dir_all(&bin).unwrap();
-    for program in ["sh", "gcc", "cat", "ls", "dirname", "readlink", "printf"] {
-        for place in ["/usr/bin", "/bin"] {
-            let real = Path::new(place).join(program);
-            if real.exists() {
-                let _there_already = std::os::unix::fs::symlink(real, bin.join(program));
-            }
-        }
-    }
-    bin
-}
-
-/// A stand-in for `dialog` that writes its arguments, one a line, to `dialog.1`, `dialog.2`, … in
-/// `folder`, and then runs `then` with the number in `$n`. Gives the folder for PATH.
-pub fn fake_dialog(folder: &Path, then: &str) -> PathBuf {
-    let bin = path_without_dialog(folder);
-    let path = bin.join("dialog");
-    let log = folder.join("dialog").display().to_string();
-    let text = format!(
-        "#!/bin/sh\nn=1\nwhile [ -e {log}.$n ]; do n=$((n + 1)); done\n\
-         for word; do printf '%s\\n' \"$word\"; done >{log}.$n\necho drawing\n{then}\n"
-    );
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    bin
 }
