@@ -16,6 +16,9 @@ use super::toplevel::OBJTREE;
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::linux::workspace::{Compiler, Module};
 
+/// Findings about files that are there and cannot be read.
+const DENIED: [&str; 3] = ["outside", "io", "too-large"];
+
 /// The headers that the sources of several modules need.
 #[derive(Debug, Default)]
 pub struct Closure {
@@ -65,6 +68,11 @@ impl<'a> Scanner<'a> {
         for object in &module.objects {
             let Some(source) = source_of(module, object) else { continue };
             let scan = self.scan(module, object, source)?;
+            // A header that is there and cannot be had is no missing one.
+            let denied = scan.findings.iter().find(|finding| DENIED.contains(&finding.code));
+            if let Some(denied) = denied {
+                return Err(denied.clone().into());
+            }
             for missing in &scan.missing {
                 let place = (missing.by.to_path_buf(), missing.origin.line);
                 closure.missing.entry(missing.name().to_owned()).or_insert(place);

@@ -45,17 +45,20 @@ pub fn configure<'k>(
 ) -> Result<(Configured<'k>, Report), Failure> {
     let mut config = Config::new(kconfig)?;
     let source = TreeSource::new(root);
-    let report = match base {
+    let mut report = Report::new();
+    // What is doubtful in a tree's own fragments is for those who maintain the tree.
+    let _doubts = match base {
         Base::Tiny => {
-            let report = config.preset(Preset::Tiny, &source)?;
+            let doubts = config.preset(Preset::Tiny, &source)?;
             off_unless_said(&mut config);
-            report
+            doubts
         }
         Base::Defconfig => config.preset(Preset::Default, &source)?,
         Base::Allmodconfig => config.preset(Preset::AllModules, &source)?,
         Base::File(path) => {
             let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
-            config.read(&String::from_utf8_lossy(&bytes), path)
+            report = config.read(&String::from_utf8_lossy(&bytes), path);
+            Report::new()
         }
     };
     let before = values(&config.dot_config());

@@ -16,7 +16,7 @@ use super::files::TreeFiles;
 use super::least::place;
 use super::modules::{Makefiles, doubts};
 use super::providers::selected;
-use super::toplevel::{OBJTREE, top_level};
+use super::toplevel::{OBJTREE, late_flags, top_level};
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::linux::open::Base;
 use crate::linux::workspace::{
@@ -64,7 +64,7 @@ pub fn gather(subject: &Subject<'_>) -> Result<(Workspace, Report), Failure> {
     if let Some(cache) = &cache {
         shell = shell.with_cache(&cache.join("make"));
     }
-    let top = top_level(&tree, &config, subject.cross_compile, &shell)?;
+    let mut top = top_level(&tree, &config, subject.cross_compile, &shell)?;
     let host = l4re_kbuild::Compiler::new(compiler_path(subject), Vec::new());
     let makefiles = Makefiles {
         tree: &tree,
@@ -85,6 +85,7 @@ pub fn gather(subject: &Subject<'_>) -> Result<(Workspace, Report), Failure> {
         cache: cache.as_ref().map(|cache| cache.join("headers")),
         local_version: None,
     })?;
+    top.compiler.cflags.extend(late_flags(tree.srcarch(), &config, &generated)?);
     let mounted = generated.at(Path::new(OBJTREE));
     let layers = Layers::new().below(&mounted).below(&files).below(&RealFiles);
     let probe_cache = cache.as_ref().map(|cache| cache.join("compiler"));

@@ -145,7 +145,10 @@ fn symbol(
     options: &Options,
 ) -> Result<String, Failure> {
     let subsystem = options.subsystem.as_deref();
-    let name = options.driver.strip_prefix("CONFIG_").unwrap_or(&options.driver);
+    let name = match options.driver.split_at_checked("CONFIG_".len()) {
+        Some((prefix, name)) if prefix.eq_ignore_ascii_case("CONFIG_") => name,
+        _ => &options.driver,
+    };
     let outside = [name.to_owned(), name.to_uppercase()].into_iter().find_map(|name| {
         let symbol = kconfig.find_defined(&name)?;
         let (file, _) = least::place(kconfig, symbol)?;
@@ -164,5 +167,5 @@ fn symbol(
         }
         return Ok(name);
     }
-    catalog.driver(&options.driver, subsystem).map(|entry| entry.symbol.clone())
+    catalog.driver(name, subsystem).map(|entry| entry.symbol.clone())
 }

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use l4re_kbuild::make::{Environment, Evaluator, Files, Limits, Makefile, Stop, parse};
 use l4re_kbuild::{Globals, Lookup, Tree};
 use l4re_kconfig::Shell;
+use l4re_kheaders::Generated;
 
 use crate::diag::{Diagnostic, Failure};
 use crate::linux::workspace::{Compiler, Root};
@@ -18,6 +19,11 @@ use crate::linux::workspace::{Compiler, Root};
 /// The output folder that the Makefiles are told. It does not exist: whatever they look for in it
 /// is not there yet.
 pub const OBJTREE: &str = "/nonexistent/linux-output";
+
+/// What GNU make 4.3 says of itself.
+const FEATURES: &str = "target-specific order-only second-expansion else-if shortest-stem \
+                        undefine oneshell nocomment grouped-target extra-prereqs archives \
+                        jobserver output-sync check-symlink load";
 
 /// Files of the output folder that the top Makefile includes. The configuration in them is asked
 /// for by name instead.
@@ -160,6 +166,37 @@ fn one_name_for_all_roots(flags: &mut Vec<String>) {
     }
 }
 
+/// Flags that the architecture's Makefile adds only when the headers are made, because they need a
+/// number from one: where in a task its stack canary is.
+///
+/// # Errors
+///
+/// [`Failure`] if the header cannot be made.
+pub fn late_flags(
+    srcarch: &str,
+    config: &dyn Lookup,
+    generated: &Generated,
+) -> Result<Vec<String>, Failure> {
+    let flags: &[&str] = match srcarch {
+        "arm64" => &["-mstack-protector-guard=sysreg", "-mstack-protector-guard-reg=sp_el0"],
+        "riscv" => &["-mstack-protector-guard=tls", "-mstack-protector-guard-reg=tp"],
+        "arm" => &["-mtp=cp15", "-mstack-protector-guard=tls"],
+        _ => return Ok(Vec::new()),
+    };
+    let by_plugin = config.get("GCC_PLUGIN_ARM_SSP_PER_TASK").is_some();
+    if config.get("STACKPROTECTOR_PER_TASK").is_none() || by_plugin {
+        return Ok(Vec::new());
+    }
+    let header = generated.get("include/generated/asm-offsets.h")?.unwrap_or_default();
+    let header = String::from_utf8_lossy(&header);
+    let canary = header.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip_while(|word| *word != "TSK_STACK_CANARY");
+        words.nth(1).map(str::to_owned)
+    });
+    let offset = canary.map(|offset| format!("-mstack-protector-guard-offset={offset}"));
+    Ok(flags.iter().map(|flag| (*flag).to_owned()).chain(offset).collect())
+}
+
 /// The words of a text as the shell sees them that make hands it to. Expansions do not occur.
 pub fn shell_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
@@ -250,6 +287,8 @@ impl Environment for Surroundings<'_> {
             "CROSS_COMPILE" => self.cross_compile,
             "MAKE_VERSION" => "4.3",
             "MAKE" => "make",
+            // Newer trees look for features instead of the version.
+            ".FEATURES" => FEATURES,
             "SHELL" => "/bin/sh",
             "MAKEFLAGS" => "rR --no-print-directory",
             "quiet" | "Q" | "KBUILD_VERBOSE" | "MAKECMDGOALS" | "KBUILD_EXTMOD" => "",

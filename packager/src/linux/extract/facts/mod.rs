@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 mod texts;
 mod tokens;
 
-use texts::Macros;
+use texts::{ByName, Macros, add};
 use tokens::{Parts, Token, join_lines, parts};
 
 /// What the sources of a driver say.
@@ -39,16 +39,12 @@ pub fn facts<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Facts {
     let mut facts = Facts::default();
     facts.licenses.extend(texts.iter().filter_map(|text| spdx(text)).map(str::to_owned));
     let files: Vec<Parts<'_>> = texts.iter().map(|text| parts(text)).collect();
-    for (index, file) in files.iter().enumerate() {
-        if !names_something(&file.code) {
-            continue;
-        }
-        let mut macros = Macros::default();
-        for (index, file) in files.iter().enumerate() {
-            macros.add(index, &file.defines);
-        }
-        macros.prefer(index, &file.defines);
-        calls(&file.code, &macros, &mut facts);
+    let mut all = ByName::new();
+    files.iter().for_each(|file| add(&mut all, &file.defines));
+    for file in files.iter().filter(|file| names_something(&file.code)) {
+        let mut own = ByName::new();
+        add(&mut own, &file.defines);
+        calls(&file.code, &Macros { own: &own, all: &all }, &mut facts);
     }
     facts
 }
@@ -65,7 +61,7 @@ fn firmware_argument(name: &str) -> Option<usize> {
     FIRMWARE.iter().find(|(known, _)| *known == name).map(|(_, argument)| *argument)
 }
 
-fn calls(code: &[Token<'_>], macros: &Macros<'_>, facts: &mut Facts) {
+fn calls(code: &[Token<'_>], macros: &Macros<'_, '_>, facts: &mut Facts) {
     for (at, token) in code.iter().enumerate() {
         let Token::Name(name) = token else { continue };
         let wanted = if *name == "MODULE_LICENSE" { Some(0) } else { firmware_argument(name) };

@@ -1,7 +1,7 @@
 //! What text an expression of C stands for: literals one after the other, and macros that stand
 //! for such.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::tokens::{Define, Token};
 
@@ -11,11 +11,24 @@ const DEPTH: usize = 32;
 /// Words that one expression may expand to.
 const WORDS: usize = 4096;
 
-/// The macros of a driver. What conditionals decide is not looked at: of several definitions of one
-/// name the one in the file itself is taken before those of other files, then the first.
-#[derive(Debug, Default)]
-pub struct Macros<'t> {
-    by_name: BTreeMap<&'t str, (usize, &'t Define<'t>)>,
+/// Definitions by name: of several of one name the first.
+pub type ByName<'t> = HashMap<&'t str, &'t Define<'t>>;
+
+/// Adds definitions to those that are there.
+pub fn add<'t>(names: &mut ByName<'t>, defines: &'t [Define<'t>]) {
+    for define in defines {
+        names.entry(define.name).or_insert(define);
+    }
+}
+
+/// The macros that a file of a driver sees. What conditionals decide is not looked at: those of the
+/// file itself are taken before those of all files.
+#[derive(Debug)]
+pub struct Macros<'a, 't> {
+    /// Those of the file.
+    pub own: &'a ByName<'t>,
+    /// Those of all files.
+    pub all: &'a ByName<'t>,
 }
 
 /// A word after expansion.
@@ -46,19 +59,9 @@ impl Word {
     }
 }
 
-impl<'t> Macros<'t> {
-    /// Adds the definitions of a file.
-    pub fn add(&mut self, file: usize, defines: &'t [Define<'t>]) {
-        for define in defines {
-            self.by_name.entry(define.name).or_insert((file, define));
-        }
-    }
-
-    /// Puts the definitions of a file before all others.
-    pub fn prefer(&mut self, file: usize, defines: &'t [Define<'t>]) {
-        for define in defines.iter().rev() {
-            self.by_name.insert(define.name, (file, define));
-        }
+impl Macros<'_, '_> {
+    fn get(&self, name: &str) -> Option<&Define<'_>> {
+        self.own.get(name).or_else(|| self.all.get(name)).copied()
     }
 
     /// The text of an expression, if it is one: no more than literals after expansion.
@@ -89,19 +92,19 @@ impl<'t> Macros<'t> {
                 continue;
             };
             let arguments = arguments(&words, at);
-            match (self.by_name.get(name.as_str()), arguments) {
+            match (self.get(name), arguments) {
                 // The kernel's own way to turn what a macro stands for into text.
                 (_, Some((given, after))) if name == "__stringify" => {
                     at = after;
                     let inner = given.join_all();
                     out.push(Word::Text(spell(&self.expand(inner, depth + 1)?)));
                 }
-                (Some((_, define)), Some((given, after))) if define.parameters.is_some() => {
+                (Some(define), Some((given, after))) if define.parameters.is_some() => {
                     at = after;
                     let body = self.body(define, &given.0, depth)?;
                     out.extend(self.expand(body, depth + 1)?);
                 }
-                (Some((_, define)), _) if define.parameters.is_none() => {
+                (Some(define), _) if define.parameters.is_none() => {
                     let body = self.body(define, &[], depth)?;
                     out.extend(self.expand(body, depth + 1)?);
                 }
@@ -215,8 +218,9 @@ mod tests {
     fn text(c: &str) -> Option<String> {
         let c = join_lines(c);
         let parts = parts(&c);
-        let mut macros = Macros::default();
-        macros.add(0, &parts.defines);
+        let (mut own, all) = (ByName::new(), ByName::new());
+        add(&mut own, &parts.defines);
+        let macros = Macros { own: &own, all: &all };
         let start = parts.code.iter().position(|token| *token == Token::Sign('=')).unwrap();
         macros.text(&parts.code[start + 1..])
     }

@@ -220,3 +220,107 @@ fn at(place: &(String, u32)) -> (&Path, crate::diag::Position) {
     let position = crate::diag::Position::Text { line: place.1 as usize, column: 1 };
     (Path::new(&place.0), position)
 }
+
+#[cfg(test)]
+mod tests {
+    use l4re_kconfig::{Environment, MemorySource, NoShell, Preset};
+
+    use super::*;
+
+    /// What it takes to turn `driver` on with everything else off, or why that cannot be.
+    fn on(driver: &str, text: &str) -> String {
+        let modules = "config MODULES\n\tbool \"Modules\"\n\tmodules\n\n";
+        let source = MemorySource::new().with("Kconfig", format!("{modules}{text}"));
+        let environment = Environment::new().with("ARCH", "toy");
+        let (kconfig, _) = Kconfig::load(&source, environment, Box::new(NoShell)).unwrap();
+        let mut config = Config::new(&kconfig).unwrap();
+        config.preset(Preset::AllNo, &source).unwrap();
+        let symbol = kconfig.find_defined(driver).unwrap();
+        match turn_on(&mut config, symbol) {
+            Ok(changes) => {
+                assert_ne!(config.tristate(symbol), Tristate::No);
+                let words = changes.iter().map(|c| format!("{}={}", c.symbol, c.value));
+                words.collect::<Vec<_>>().join(" ")
+            }
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn of_alternatives_the_shorter_is_taken() {
+        let text = "config A\n\tbool \"a\"\n\tdepends on B\nconfig B\n\tbool \"b\"\n\
+                    config C\n\tbool \"c\"\nconfig D\n\tbool \"d\"\n\tdepends on A || C\n";
+        assert_eq!(on("D", text), "C=y D=y");
+    }
+
+    #[test]
+    fn a_module_asks_for_modules_and_a_bool_does_not() {
+        let text = "config A\n\ttristate \"a\"\nconfig D\n\ttristate \"d\"\n\tdepends on A\n\
+                    config E\n\tbool \"e\"\n\tdepends on A\n";
+        assert_eq!(on("D", text), "A=m D=m MODULES=y");
+        assert_eq!(on("E", text), "A=y E=y");
+    }
+
+    #[test]
+    fn what_cannot_be_a_module_is_built_in() {
+        let text = "config D\n\ttristate \"d\"\n\tdepends on A=y\nconfig A\n\ttristate \"a\"\n\
+                    config E\n\ttristate \"e\"\n\tdepends on !MODULES\n";
+        assert_eq!(on("D", text), "A=y D=m MODULES=y");
+        assert_eq!(on("E", text), "E=y");
+    }
+
+    #[test]
+    fn a_symbol_without_prompt_comes_with_who_selects_it_or_with_its_default() {
+        let text = "config H\n\tbool\nconfig S\n\tbool \"s\"\n\tselect H\n\
+                    config P\n\tbool\n\tdefault y if Q\nconfig Q\n\tbool \"q\"\n\
+                    config D\n\tbool \"d\"\n\tdepends on H && P\n";
+        assert_eq!(on("D", text), "D=y Q=y S=y");
+    }
+
+    #[test]
+    fn what_excludes_the_driver_is_turned_off() {
+        let text = "config X\n\tbool\n\tdefault !Y\nconfig Y\n\tbool \"y\"\n\
+                    config D\n\tbool \"d\"\n\tdepends on !X\n";
+        assert_eq!(on("D", text), "D=y Y=y");
+    }
+
+    #[test]
+    fn a_member_of_a_choice_is_chosen() {
+        let text = "choice\n\tprompt \"one\"\nconfig A\n\tbool \"a\"\nconfig B\n\tbool \"b\"\n\
+                    endchoice\nconfig D\n\tbool \"d\"\n\tdepends on B\n";
+        assert_eq!(on("D", text), "B=y D=y");
+    }
+
+    #[test]
+    fn the_last_dependency_that_fails_is_named() {
+        let text = "if OUTER\nconfig D\n\tbool \"d\"\n\tdepends on A\nendif\n\
+                    config OUTER\n\tbool \"o\"\nconfig A\n\tbool \"a\"\n\tdepends on NOWHERE\n";
+        assert_eq!(
+            on("D", text),
+            "Kconfig:6:1: error: D is not available on toy: it depends on A (Kconfig:6), \
+             A depends on NOWHERE (Kconfig:12), no Kconfig file of toy defines NOWHERE\n  \
+             help: choose another architecture with --arch, or another driver; \
+             `packager list` shows what a driver depends on"
+        );
+        let text = "config H\n\tbool\nconfig D\n\tbool \"d\"\n\tdepends on H\n";
+        assert!(on("D", text).contains("H has no prompt, and nothing on toy turns it on"));
+        let text = "config A\n\tbool \"a\"\nconfig D\n\tbool \"d\"\n\tdepends on A && !A\n";
+        assert!(on("D", text).contains("D excludes what else is needed"));
+    }
+
+    #[test]
+    fn a_tree_made_to_keep_us_busy_does_not() {
+        let mut text = String::from("config D\n\tbool \"d\"\n\tdepends on S0\n");
+        for n in 0..60 {
+            let next = [n + 1, n + 2, n + 3];
+            text += &format!("config S{n}\n\tbool\n");
+            for by in next {
+                text += &format!(
+                    "config T{n}_{by}\n\tbool \"t\"\n\tdepends on S{by} || S{}\n\tselect S{n}\n",
+                    by + 1
+                );
+            }
+        }
+        assert!(on("D", &text).contains("not available"));
+    }
+}

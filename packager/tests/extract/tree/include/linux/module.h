@@ -1,0 +1,3 @@
+#include <linux/kernel.h>
+#define MODULE_LICENSE(x)
+#define MODULE_FIRMWARE(x)
