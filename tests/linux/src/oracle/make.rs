@@ -116,13 +116,22 @@ impl Configured {
         Ok(pairs.collect())
     }
 
-    /// Makes goals in the output folder.
+    /// Makes goals in the output folder; returns what make writes.
     ///
     /// # Errors
     ///
     /// [`Error::Command`] with make's output.
     pub fn make(&self, goals: &[&str]) -> Result<Vec<u8>, Error> {
-        command_output(&self.tree, self.arch, &self.out, goals)
+        self.make_with(goals, &[])
+    }
+
+    /// The same with variables in the environment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Command`] with make's output.
+    pub fn make_with(&self, goals: &[&str], with: &[(&str, &Path)]) -> Result<Vec<u8>, Error> {
+        command_output(&self.tree, self.arch, &self.out, goals, with)
     }
 }
 
@@ -132,10 +141,16 @@ fn key(tree: &Tree) -> String {
 }
 
 fn make(tree: &Tree, arch: Arch, out: &Path, goals: &[&str]) -> Result<(), Error> {
-    command_output(tree, arch, out, goals).map(drop)
+    command_output(tree, arch, out, goals, &[]).map(drop)
 }
 
-fn command_output(tree: &Tree, arch: Arch, out: &Path, goals: &[&str]) -> Result<Vec<u8>, Error> {
+fn command_output(
+    tree: &Tree,
+    arch: Arch,
+    out: &Path,
+    goals: &[&str],
+    with: &[(&str, &Path)],
+) -> Result<Vec<u8>, Error> {
     let mut command = Command::new("make");
     command.arg("-C").arg(&tree.path).arg(format!("O={}", out.display()));
     command.arg(format!("ARCH={}", arch.name)).arg(format!("CROSS_COMPILE={}", arch.prefix));
@@ -148,5 +163,6 @@ fn command_output(tree: &Tree, arch: Arch, out: &Path, goals: &[&str]) -> Result
         }
     }
     command.env("KBUILD_BUILD_TIMESTAMP", "0");
+    command.envs(with.iter().copied());
     run::output(&mut command)
 }
