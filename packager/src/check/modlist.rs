@@ -1,73 +1,31 @@
 //! A module list that somebody may have changed: what its parser would refuse, silently ignore, or
 //! turn into a system that does not start.
 
-use crate::diag::{Diagnostic, Position, nearest};
+use l4re_image::modlist::lines;
 
-/// Words at the start of a line.
-const TYPES: [&str; 22] = [
-    "entry",
-    "title",
-    "kernel",
-    "sigma0",
-    "roottask",
-    "bootstrap",
-    "moe",
-    "module",
-    "bin",
-    "data",
-    "bin-nostrip",
-    "data-nostrip",
-    "group",
-    "module-group",
-    "default-kernel",
-    "default-sigma0",
-    "default-roottask",
-    "default-bootstrap",
-    "modaddr",
-    "searchpath",
-    "include",
-    "set",
-];
+use crate::diag::{Diagnostic, Position};
 
 /// Checks a list that shall start `program`.
 pub(super) fn check(text: &str, program: &str) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     let mut entry: Option<(usize, bool)> = None;
-    for (index, line) in text.lines().enumerate() {
-        let number = index + 1;
-        let line = line.split('#').next().unwrap_or_default().trim();
-        if line.is_empty() {
-            continue;
-        }
-        let word_end = line.find(|c: char| c.is_whitespace() || c == '[').unwrap_or(line.len());
-        let word = line.get(..word_end).unwrap_or_default().to_ascii_lowercase();
-        // Options end at the last bracket of the line.
-        let rest = line.rfind(']').map_or(word_end, |end| end + 1);
-        let rest = line.get(rest..).unwrap_or_default().trim();
-        let mut report = |diagnostic: Diagnostic| {
-            findings.push(diagnostic.at(Position::Text { line: number, column: 1 }));
-        };
-        if !TYPES.contains(&word.as_str()) {
-            let diagnostic = Diagnostic::error("modlist", format!("`{word}` is no kind of line"));
-            report(match nearest(&word, TYPES) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic,
-            });
-        }
-        if word == "roottask" && rest.split_whitespace().nth(1) == Some("rom/ned") {
+    for line in lines(text) {
+        findings.extend(line.check());
+        let mut report = |diagnostic: Diagnostic| findings.push(diagnostic.at(line.position()));
+        if line.word == "roottask" && line.rest.split_whitespace().nth(1) == Some("rom/ned") {
             let message = "ned would take its own program for the script";
             let help = "moe starts ned by itself: `roottask moe rom/<script>`";
             report(Diagnostic::error("modlist", message).help(help));
         }
-        if line.contains("[perl]") || line.contains("[shell]") {
+        if line.has("perl") || line.has("shell") {
             let message = "this line runs a command on the machine that makes the image";
             report(Diagnostic::warning("modlist", message));
         }
-        if word == "entry" || word == "title" {
+        if line.word == "entry" || line.word == "title" {
             findings.extend(without_program(entry, program));
-            entry = Some((number, false));
-        } else if let (Some((_, found)), "module" | "bin") = (&mut entry, word.as_str()) {
-            let file = rest.split_whitespace().next().unwrap_or_default();
+            entry = Some((line.number, false));
+        } else if let (Some((_, found)), "module" | "bin") = (&mut entry, line.word.as_str()) {
+            let file = line.rest.split_whitespace().next().unwrap_or_default();
             *found |= file.rsplit('/').next() == Some(program);
         }
     }
