@@ -98,7 +98,7 @@ pub fn top_level(
     let output = OutOfTree { tree };
     let surroundings = Surroundings { tree, root: &root, config, cross_compile, shell };
     let mut evaluator = Evaluator::new(&output, &surroundings, Limits::default());
-    evaluator.file("Makefile")?;
+    evaluator.file(&format!("{root}/Makefile"))?;
     let globals = Globals::from_iter(values(&mut evaluator)?);
     let words = |names: &[&str]| -> Vec<String> {
         let texts = names.iter().filter_map(|name| globals.get(name));
@@ -242,7 +242,6 @@ impl Files for OutOfTree<'_> {
         }
         match self.inside(path) {
             Some(below) => self.tree.makefile(below),
-            None if path == "Makefile" => self.tree.makefile(path),
             None => None,
         }
     }
@@ -277,6 +276,10 @@ impl Environment for Surroundings<'_> {
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
         if let Some(symbol) = name.strip_prefix("CONFIG_") {
             return self.config.get(symbol).map(Cow::Borrowed);
+        }
+        if name == "MAKEFILE_LIST" {
+            // Newer trees find out from it where they are; they ask before they include anything.
+            return Some(format!("{}/Makefile", self.root).into());
         }
         let value = match name {
             // What the first part of the Makefile hands to make started anew.
