@@ -24,6 +24,7 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/extract")
 }
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -38,6 +39,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A copy of the tree in a folder of its own, and the folder for results beside it.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn tree() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap().join("tree");
@@ -46,6 +48,7 @@ fn tree() -> (TempDir, PathBuf) {
 }
 
 /// Every file below a folder with its bytes.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     let mut todo = vec![folder.to_owned()];
@@ -85,11 +88,13 @@ fn run(options: &Options) -> Result<(Extracted, Report), Failure> {
 }
 
 /// The message for a driver that cannot be extracted; folders by their names.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn refusal(options: &Options, root: &Path) -> String {
     let message = run(options).unwrap_err().to_string();
     message.replace(&root.display().to_string(), "TREE")
 }
 
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn same_as_file(name: &str, text: &str) {
     let file = fixtures().join(name);
     if std::env::var_os("UPDATE_EXPECTED").is_some() {

@@ -223,6 +223,7 @@ fn refusal(old: &str, new: &str) -> String {
 }
 
 /// Compares with the file `extract/<name>`, or writes it if `UPDATE_EXPECTED` is set.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn same_as_file(name: &str, text: &str) {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/extract").join(name);
     if std::env::var_os("UPDATE_EXPECTED").is_some() {

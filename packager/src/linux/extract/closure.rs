@@ -33,6 +33,9 @@ pub struct Closure {
     missing: BTreeMap<String, (PathBuf, u32)>,
 }
 
+/// Asks the compiler what it knows by itself under flags.
+pub type Probe<'a> = dyn Fn(&[String], Language) -> Result<l4re_cpp::Compiler, Failure> + 'a;
+
 /// Scans sources.
 pub struct Scanner<'a> {
     files: &'a TreeFiles,
@@ -41,7 +44,7 @@ pub struct Scanner<'a> {
     preprocessor: Preprocessor<Layers<'a>>,
     /// What the compiler knows by itself, by the flags that it depends on.
     known: BTreeMap<Vec<String>, Arc<l4re_cpp::Compiler>>,
-    probe: &'a dyn Fn(&[String], Language) -> Result<l4re_cpp::Compiler, Failure>,
+    probe: &'a Probe<'a>,
 }
 
 impl<'a> Scanner<'a> {
@@ -51,7 +54,7 @@ impl<'a> Scanner<'a> {
         files: &'a TreeFiles,
         layers: Layers<'a>,
         compiler: &'a Compiler,
-        probe: &'a dyn Fn(&[String], Language) -> Result<l4re_cpp::Compiler, Failure>,
+        probe: &'a Probe<'a>,
     ) -> Self {
         let folders = Folders::of_tree(files.root(), Path::new(OBJTREE));
         let preprocessor = Preprocessor::new(layers);

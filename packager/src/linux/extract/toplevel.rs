@@ -102,7 +102,7 @@ pub fn top_level(
     let globals = Globals::from_iter(values(&mut evaluator)?);
     let words = |names: &[&str]| -> Vec<String> {
         let texts = names.iter().filter_map(|name| globals.get(name));
-        texts.flat_map(|text| shell_words(text)).map(|word| rooted(&word, &root)).collect()
+        texts.flat_map(shell_words).map(|word| rooted(&word, &root)).collect()
     };
     // The order is that of `c_flags` and `a_flags` in scripts/Makefile.lib.
     let mut cflags = vec!["-include".to_owned(), forced("compiler_types.h")];

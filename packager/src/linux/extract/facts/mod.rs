@@ -1,5 +1,6 @@
 //! What the sources say about themselves: licences, firmware, trace events.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 mod texts;
@@ -34,48 +35,79 @@ const FIRMWARE: [(&str, usize); 8] = [
 
 /// Reads the facts off the texts of a driver's sources and own headers.
 pub fn facts<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Facts {
-    let texts: Vec<String> =
-        texts.into_iter().map(|text| join_lines(&String::from_utf8_lossy(text))).collect();
+    let texts: Vec<Cow<'_, str>> = texts.into_iter().map(String::from_utf8_lossy).collect();
     let mut facts = Facts::default();
     facts.licenses.extend(texts.iter().filter_map(|text| spdx(text)).map(str::to_owned));
-    let files: Vec<Parts<'_>> = texts.iter().map(|text| parts(text)).collect();
-    let mut all = ByName::new();
-    files.iter().for_each(|file| add(&mut all, &file.defines));
-    for file in files.iter().filter(|file| names_something(&file.code)) {
-        let mut own = ByName::new();
-        add(&mut own, &file.defines);
-        calls(&file.code, &Macros { own: &own, all: &all }, &mut facts);
+    // Most files name neither licence nor firmware, and some drivers have a hundred megabytes of
+    // numbers in headers: those are looked at only if a name is nowhere else.
+    let talking: Vec<String> =
+        texts.iter().filter(|text| talks(text)).map(|text| join_lines(text)).collect();
+    let files: Vec<Parts<'_>> = talking.iter().map(|text| parts(text)).collect();
+    let mut near = ByName::new();
+    files.iter().for_each(|file| add(&mut near, &file.defines));
+    if read(&files, &near, &mut facts) {
+        return facts;
     }
+    let joined: Vec<String> = texts.iter().map(|text| join_lines(text)).collect();
+    let everything: Vec<Parts<'_>> = joined.iter().map(|text| parts(text)).collect();
+    let mut all = ByName::new();
+    everything.iter().for_each(|file| add(&mut all, &file.defines));
+    let _what_is_left_is_no_text = read(&files, &all, &mut facts);
     facts
 }
 
-/// Whether there is anything to look for: most files name neither licence nor firmware.
-fn names_something(code: &[Token<'_>]) -> bool {
-    code.iter().any(|token| match token {
-        Token::Name(name) => *name == "MODULE_LICENSE" || firmware_argument(name).is_some(),
-        _ => false,
-    })
+/// Reads the facts off files with these definitions besides their own. Says whether each name that
+/// may be a macro was found.
+fn read(files: &[Parts<'_>], all: &ByName<'_>, facts: &mut Facts) -> bool {
+    let mut found = true;
+    for file in files {
+        let mut own = ByName::new();
+        add(&mut own, &file.defines);
+        found &= calls(&file.code, &Macros { own: &own, all }, facts);
+    }
+    found
+}
+
+/// Whether a text calls anything of interest.
+fn talks(text: &str) -> bool {
+    ["MODULE_LICENSE", "MODULE_FIRMWARE", "request_firmware", "firmware_request", "_firmware_into"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// Whether a name may stand for a macro, by the habits of C.
+fn may_be_macro(token: &Token<'_>) -> bool {
+    matches!(token, Token::Name(name) if !name.contains(|c: char| c.is_ascii_lowercase()))
 }
 
 fn firmware_argument(name: &str) -> Option<usize> {
     FIRMWARE.iter().find(|(known, _)| *known == name).map(|(_, argument)| *argument)
 }
 
-fn calls(code: &[Token<'_>], macros: &Macros<'_, '_>, facts: &mut Facts) {
+/// Reads the facts off the words of a file. Says whether each name that may be a macro was found.
+fn calls(code: &[Token<'_>], macros: &Macros<'_, '_>, facts: &mut Facts) -> bool {
+    let mut found = true;
     for (at, token) in code.iter().enumerate() {
         let Token::Name(name) = token else { continue };
         let wanted = if *name == "MODULE_LICENSE" { Some(0) } else { firmware_argument(name) };
         let Some(argument) = wanted.and_then(|index| argument(code, at + 1, index)) else {
             continue;
         };
+        let Some(text) = macros.text(argument) else {
+            found &= !argument.iter().any(may_be_macro);
+            continue;
+        };
         // A text with a conversion is made at run time; nobody can say what it will be.
-        let Some(text) = macros.text(argument).filter(|text| is_name(text)) else { continue };
+        if !is_name(&text) {
+            continue;
+        }
         if *name == "MODULE_LICENSE" {
             facts.module_licenses.insert(text);
         } else {
             facts.firmware.insert(text);
         }
     }
+    found
 }
 
 fn is_name(text: &str) -> bool {
