@@ -2,11 +2,11 @@
 //!
 //! | step | from | to |
 //! |---|---|---|
-//! | [`configuration`] | a base and the driver's symbol | the least configuration with the driver on |
-//! | [`toplevel`] | the top Makefile under it | what the compiler is told for every object |
-//! | [`modules`] | the Makefiles under it | modules: objects, sources, flags |
-//! | [`closure`] | the sources | the headers that they need, and whose these are |
-//! | [`facts`] | the sources | licences, firmware |
+//! | `configuration` | a base and the driver's symbol | the least configuration with the driver on |
+//! | `toplevel` | the top Makefile under it | what the compiler is told for every object |
+//! | `modules` | the Makefiles under it | modules: objects, sources, flags |
+//! | `closure` | the sources | the headers that they need, and whose these are |
+//! | `facts` | the sources | licences, firmware |
 //! | [`gather`] | all of it | a [`Workspace`]: `driver.yaml` and the files around it |
 //! | [`compile_command`] | `driver.yaml` | the command that compiles an object |
 //!
