@@ -1,7 +1,8 @@
-//! What the loader left on the stack: arguments and the auxiliary vector.
+//! What the loader left on the stack: arguments, variables and the auxiliary vector.
 
 use core::ffi::CStr;
 
+use super::variables::Variables;
 use crate::abi::Word;
 use crate::abi::env::auxv;
 
@@ -66,14 +67,14 @@ impl AuxVector {
     }
 }
 
-/// Takes the initial stack apart: argument count, arguments, environment strings, auxiliary
+/// Takes the initial stack apart: argument count, arguments, environment variables, auxiliary
 /// vector.
 ///
 /// # Safety
 ///
 /// `sp` must be the stack pointer with which the loader started the program, and what is there
 /// must be as the loader wrote it.
-pub(super) unsafe fn parse_stack(sp: usize) -> (Args, AuxVector) {
+pub(super) unsafe fn parse_stack(sp: usize) -> (Args, Variables, AuxVector) {
     let words = sp as *const Word;
     // SAFETY: by contract the stack holds, in this order: a count, as many pointers and a null,
     // pointers and a null, pairs of words up to a tag of 0. Each read stays before the end mark
@@ -81,15 +82,12 @@ pub(super) unsafe fn parse_stack(sp: usize) -> (Args, AuxVector) {
     unsafe {
         let count = words.read();
         let argv = words.add(1);
-        let mut at = argv.add(count + 1);
-        for _ in 0..LIMIT {
-            at = at.add(1);
-            if at.sub(1).read() == 0 {
-                break;
-            }
-        }
+        let envp = argv.add(count + 1);
+        let variables = (0..LIMIT).take_while(|&i| envp.add(i).read() != 0).count();
+        let at = envp.add(variables + 1);
         let pairs = (0..LIMIT).map(|i| (at.add(2 * i).read(), at.add(2 * i + 1).read()));
-        (Args { argv, count }, AuxVector::parse(pairs))
+        let variables = Variables::new(envp, variables);
+        (Args { argv, count }, variables, AuxVector::parse(pairs))
     }
 }
 
@@ -108,9 +106,10 @@ mod tests {
         ]
         .concat();
         // SAFETY: laid out as the loader does it.
-        let (args, aux) = unsafe { parse_stack(stack.as_ptr() as usize) };
+        let (args, variables, aux) = unsafe { parse_stack(stack.as_ptr() as usize) };
         assert!(args.iter().eq(["rom/drv", "--client"]));
         assert!(args.options().eq(["--client"]));
+        assert!(variables.iter().eq([("A", "b")]));
         let want = AuxVector { kip: 0xb000_0000, env: 0xc100_0100, aux: 0xc100_0000 };
         assert_eq!(aux, want);
     }

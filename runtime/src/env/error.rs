@@ -10,6 +10,13 @@ use crate::Error;
 pub enum StartError {
     /// A capability is not in the table.
     MissingCap(String),
+    /// A variable says under which name a capability was granted, and that is not in the table.
+    RenamedCap {
+        /// The variable, `L4_CAP_…`.
+        variable: &'static str,
+        /// Its value: the name.
+        name: &'static str,
+    },
     /// A path could not be followed behind its first part.
     Path {
         /// The path.
@@ -47,6 +54,11 @@ impl fmt::Display for StartError {
                 "capability `{name}` is missing: add `{name} = …` to `caps` where the program is \
                  started"
             ),
+            StartError::RenamedCap { variable, name } => write!(
+                f,
+                "capability `{name}`, which {variable} names, is missing: add `{name} = …` to `caps` \
+                 where the program is started, or correct the variable"
+            ),
             StartError::Path { path, error } => {
                 write!(f, "`{path}` cannot be found: {error}")?;
                 f.write_str("; names behind the first `/` are looked up in that name space")
@@ -83,6 +95,11 @@ mod tests {
         assert_eq!(
             StartError::MissingCap("vbus".into()).to_string(),
             "capability `vbus` is missing: add `vbus = …` to `caps` where the program is started"
+        );
+        assert_eq!(
+            StartError::RenamedCap { variable: "L4_CAP_VBUS", name: "bus0" }.to_string(),
+            "capability `bus0`, which L4_CAP_VBUS names, is missing: add `bus0 = …` to `caps` where \
+             the program is started, or correct the variable"
         );
         assert_eq!(
             StartError::when("open device", "disk")(Error::PERM).to_string(),

@@ -11,6 +11,7 @@ mod ids;
 mod start;
 mod table;
 pub mod thread;
+mod variables;
 
 pub use args::{Args, AuxVector};
 pub use clock::{now, since_boot};
@@ -21,6 +22,7 @@ pub(crate) use ids::ids;
 pub use start::start;
 pub use start::{Env, env, stack_high_water};
 pub use table::NamedCap;
+pub use variables::Variables;
 
 /// What `main` does on a system that is not L4Re: it says what the program is.
 #[cfg(not(target_os = "none"))]

@@ -8,7 +8,7 @@ use spin::Once;
 
 use super::args::{Args, parse_stack};
 use super::table::{Entry, NamedCap, entries};
-use super::{StartError, Termination, clock, exit, ids};
+use super::{StartError, Termination, Variables, clock, exit, ids};
 use crate::abi::PAGE_SIZE;
 use crate::abi::cap::Sel;
 use crate::abi::env::{EnvData, WORDS};
@@ -21,6 +21,7 @@ use crate::mem::{Area, Rm, stack};
 pub struct Env {
     data: EnvData,
     args: Args,
+    variables: Variables,
     table: usize,
     stack: Range<usize>,
 }
@@ -47,6 +48,11 @@ impl Env {
         self.args
     }
 
+    /// The environment variables.
+    pub fn variables(&self) -> Variables {
+        self.variables
+    }
+
     /// The name that the program was started under.
     pub fn program_name(&self) -> &'static str {
         self.args.iter().next().unwrap_or("?")
@@ -58,19 +64,27 @@ impl Env {
         unsafe { entries(self.table as *const Entry) }
     }
 
-    /// The slot of a capability that was granted under `name`, which is not empty as far as the
+    /// The slot of the capability that the program calls `name`, which is not empty as far as the
     /// loader knows.
+    ///
+    /// It was granted under that name, or under the one in the variable `L4_CAP_<NAME>` (see
+    /// [`Variables::cap`]): so several programs can share one table of names.
     pub fn find(&self, name: &str) -> Option<Sel> {
+        let name = self.variables.cap(name).map_or(name, |(_, granted)| granted);
         self.named_caps().find(|c| c.name() == name).map(|c| c.sel).filter(|s| s.is_valid())
     }
 
-    /// The capability that was granted under `name`.
+    /// The capability that the program calls `name`; see [`find`](Self::find).
     ///
     /// # Errors
     ///
-    /// [`StartError::MissingCap`] with the name.
+    /// [`StartError::MissingCap`] with the name, or [`StartError::RenamedCap`] with variable and
+    /// name.
     pub fn cap<T: Object>(&self, name: &str) -> Result<CapRef<T>, StartError> {
-        self.find(name).map(CapRef::to).ok_or_else(|| StartError::MissingCap(name.into()))
+        self.find(name).map(CapRef::to).ok_or_else(|| match self.variables.cap(name) {
+            Some((variable, name)) => StartError::RenamedCap { variable, name },
+            None => StartError::MissingCap(name.into()),
+        })
     }
 
     /// A capability by name, or by a path such as `rom/file`: what stands before the first `/` is
@@ -79,7 +93,7 @@ impl Env {
     ///
     /// # Errors
     ///
-    /// [`StartError::MissingCap`] for the first part, [`StartError::Path`] for the rest.
+    /// As for [`cap`](Self::cap) for the first part, [`StartError::Path`] for the rest.
     pub fn lookup<T: Object>(&self, path: &str, patience: Duration) -> Result<Held<T>, StartError> {
         let Some((first, rest)) = path.split_once('/') else {
             return self.cap(path).map(Held::Granted);
@@ -134,7 +148,7 @@ pub fn start<T: Termination>(
     main: fn(&'static Env) -> T,
 ) -> ! {
     // SAFETY: `_start` passes the pointer on as the loader left it.
-    let (args, aux) = unsafe { parse_stack(initial_sp) };
+    let (args, variables, aux) = unsafe { parse_stack(initial_sp) };
     let Some(data) = read_env(aux.env) else {
         // Neither a log to complain to nor a parent to tell: all that is left is to stop.
         panic!("no L4Re environment");
@@ -149,7 +163,7 @@ pub fn start<T: Termination>(
     }
     crate::mem::heap::set_limit(heap);
     guard(&stack);
-    let env = ENV.call_once(|| Env { data, args, table: data.caps, stack });
+    let env = ENV.call_once(|| Env { data, args, variables, table: data.caps, stack });
     exit(main(env).report())
 }
 
@@ -173,5 +187,61 @@ fn guard(stack: &Range<usize>) {
             "no guard page below the stack at {:#x}: {e}; link with the linker script",
             stack.start
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::Word;
+    use crate::abi::env::{CAP_TABLE_END, NAME_SIZE};
+    use crate::abi::fpage::Fpage;
+
+    /// An environment with these entries in its table and these variables, all of which stay.
+    fn env(entries: &[(&str, usize)], variables: &[&'static core::ffi::CStr]) -> Env {
+        let end = Entry { cap: 0, flags: CAP_TABLE_END, name: [0; NAME_SIZE] };
+        let entry = |(text, sel): &(&str, usize)| {
+            let mut name = [0; NAME_SIZE];
+            name[..text.len()].copy_from_slice(text.as_bytes());
+            Entry { cap: *sel, flags: 0, name }
+        };
+        let table: alloc::vec::Vec<Entry> = entries.iter().map(entry).chain([end]).collect();
+        let table = table.leak().as_ptr() as usize;
+        let envp: alloc::vec::Vec<Word> = variables.iter().map(|v| v.as_ptr() as Word).collect();
+        // SAFETY: vector and strings stay.
+        let variables = unsafe { Variables::new(envp.leak().as_ptr(), variables.len()) };
+        let none = Sel(0);
+        let data = EnvData {
+            parent: none,
+            rm: none,
+            mem_alloc: none,
+            log: none,
+            main_thread: none,
+            factory: none,
+            scheduler: none,
+            first_free_cap: 0,
+            utcb_area: Fpage(0),
+            first_free_utcb: 0,
+            caps: table,
+        };
+        let nothing: [Word; 5] = [0; 5];
+        // SAFETY: no arguments, no variables, and the ends of all three parts.
+        let (args, ..) = unsafe { parse_stack(nothing.as_ptr() as usize) };
+        Env { data, args, variables, table, stack: 0..0 }
+    }
+
+    #[test]
+    fn a_variable_says_under_which_name_a_capability_was_granted() {
+        let env = env(
+            &[("vbus", 0x16000), ("blk_vbus", 0x17000), ("svr", 0x18000)],
+            &[c"L4_CAP_VBUS=blk_vbus", c"L4_CAP_IRQ=blk_irq", c"L4_CAP_SVR="],
+        );
+        assert_eq!(env.find("vbus"), Some(Sel(0x17000)));
+        assert_eq!(env.find("svr"), Some(Sel(0x18000)));
+        assert_eq!(env.find("irq"), None);
+        let missing = |name: &str| env.cap::<Thread>(name).err();
+        let renamed = StartError::RenamedCap { variable: "L4_CAP_IRQ", name: "blk_irq" };
+        assert_eq!(missing("irq"), Some(renamed));
+        assert_eq!(missing("dma"), Some(StartError::MissingCap("dma".into())));
     }
 }
