@@ -90,6 +90,29 @@ pub fn prepared(tree: &Tree, arch: Arch, preset: &str) -> Result<Configured, Err
     Ok(configured)
 }
 
+/// A configuration of one's own, completed as `make olddefconfig` does and ready for compiling.
+///
+/// # Errors
+///
+/// [`Error::Command`] with make's output.
+pub fn prepared_from(
+    tree: &Tree,
+    arch: Arch,
+    name: &str,
+    config: &str,
+) -> Result<Configured, Error> {
+    let tools = tools(tree)?;
+    let key = format!("{} {config}", key(tree));
+    let name = format!("out/{}-{}-{name}", tree.version, arch.name);
+    let out = cache::folder(&name, &key, |out| {
+        run::output(Command::new("cp").arg("-a").arg(tools.join("scripts")).arg(out))?;
+        let file = out.join(".config");
+        fs::write(&file, config).map_err(Error::io(&file))?;
+        make(tree, arch, out, &["olddefconfig", "prepare", "modules_prepare"])
+    })?;
+    Ok(Configured { tree: tree.clone(), arch, out })
+}
+
 impl Configured {
     /// A file of the output folder.
     ///
