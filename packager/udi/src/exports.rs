@@ -75,13 +75,25 @@ pub fn exported(module: &[u8]) -> Result<(Stage, BTreeSet<Export>), Diagnostic> 
     Ok((Stage::Archive, exports))
 }
 
+/// How a module can still be linked, told by its first bytes and its header.
+///
+/// # Errors
+///
+/// [`Diagnostic`] if it is neither an ELF file nor an archive.
+pub fn stage(module: &[u8]) -> Result<Stage, Diagnostic> {
+    if module.starts_with(b"!<arch>\n") {
+        return Ok(Stage::Archive);
+    }
+    let bad = |error| Diagnostic::error("udi-module", format!("module: {error}")).offset(0);
+    let kind = object::File::parse(module).map_err(bad)?.kind();
+    Ok(if kind == ObjectKind::Relocatable { Stage::Object } else { Stage::Program })
+}
+
 fn of_object(module: &[u8], exports: &mut BTreeSet<Export>) -> Result<Stage, Diagnostic> {
     let bad = |error| Diagnostic::error("udi-module", format!("module: {error}")).offset(0);
     let file = object::File::parse(module).map_err(bad)?;
-    let stage = match file.kind() {
-        ObjectKind::Relocatable => Stage::Object,
-        _ => Stage::Program,
-    };
+    let relocatable = file.kind() == ObjectKind::Relocatable;
+    let stage = if relocatable { Stage::Object } else { Stage::Program };
     let mut add = |symbol: &object::Symbol<'_, '_>| {
         if !symbol.is_global() || !symbol.is_definition() && !symbol.is_common() {
             return;
@@ -133,12 +145,6 @@ pub fn check(module: &[u8], allowed: &[&str]) -> Result<Report, Diagnostic> {
             }
         };
         report.push(Diagnostic::error("udi-exports", message).help(help));
-    }
-    if stage != Stage::Program {
-        for wanted in allowed.iter().filter(|name| !exports.iter().any(|e| e.name == **name)) {
-            let message = format!("`{wanted}` is not in the module");
-            report.push(Diagnostic::warning("udi-exports", message));
-        }
     }
     Ok(report)
 }

@@ -55,7 +55,10 @@ impl fmt::Display for Place {
 
 /// The files of one component by their path: `bin/<abi>/<module>`, `src/…`, `msg/…`, `extra/…`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Component(BTreeMap<String, File>);
+pub struct Component {
+    files: BTreeMap<String, File>,
+    names: Names,
+}
 
 impl Component {
     /// Adds a file.
@@ -66,9 +69,12 @@ impl Component {
     pub fn add(&mut self, path: &str, file: File) -> Result<(), Diagnostic> {
         let parts: Vec<&str> = path.split('/').collect();
         let error = |reason: &str| {
-            let message = format!("`{}` {reason}", path.escape_debug());
+            let message = format!("`{}` {reason}", shown(path));
             Err(Diagnostic::error("udi-path", message))
         };
+        if path.len() > PATH_MAX {
+            return error("is a path of more than 500 characters");
+        }
         if let Some(reason) = parts.iter().find_map(|part| bad_name(part)) {
             return error(reason);
         }
@@ -80,30 +86,35 @@ impl Component {
         if !depth_fits {
             return error("is no file of a component: bin/<abi>/<module>, src/, msg/ or extra/");
         }
-        if self.0.contains_key(path) {
+        if self.files.contains_key(path) {
             return error("is there twice");
         }
-        // A file in the place of a folder would make extracting fail half-way.
+        self.names.fit(path).or_else(|reason| error(&reason))?;
+        self.is_free(path).or_else(|reason| error(reason))?;
+        self.names.add(path);
+        self.files.insert(path.into(), file);
+        Ok(())
+    }
+
+    /// A file in the place of a folder would make extracting fail half-way.
+    fn is_free(&self, path: &str) -> Result<(), &'static str> {
         let below = format!("{path}/");
-        let above = |known: &String| path.starts_with(&format!("{known}/"));
-        let in_the_way = self.0.range(below.clone()..).next();
-        if in_the_way.is_some_and(|(known, _)| known.starts_with(&below))
-            || self.0.keys().any(above)
-        {
-            return error("is a file and a folder");
+        let next = self.files.range(below.clone()..).next();
+        let above = |folder: &str| self.files.contains_key(folder);
+        if next.is_some_and(|(known, _)| known.starts_with(&below)) || prefixes(path).any(above) {
+            return Err("is a file and a folder");
         }
-        self.0.insert(path.into(), file);
         Ok(())
     }
 
     /// The files, sorted by path.
     pub fn files(&self) -> impl Iterator<Item = (&str, &File)> {
-        self.0.iter().map(|(path, file)| (path.as_str(), file))
+        self.files.iter().map(|(path, file)| (path.as_str(), file))
     }
 
     /// The file of that path.
     pub fn get(&self, path: &str) -> Option<&File> {
-        self.0.get(path)
+        self.files.get(path)
     }
 
     /// The files below a folder, by their path in it.
@@ -132,14 +143,21 @@ impl Component {
     #[must_use]
     pub fn without(&self, folder: &str) -> Self {
         let inside = format!("{folder}/");
-        let others = self.0.iter().filter(|(path, _)| !path.starts_with(&inside));
-        Self(others.map(|(path, file)| (path.clone(), file.clone())).collect())
+        let others = self.files.iter().filter(|(path, _)| !path.starts_with(&inside));
+        let files: BTreeMap<_, _> =
+            others.map(|(path, file)| (path.clone(), file.clone())).collect();
+        let mut names = Names::default();
+        files.keys().for_each(|path| names.add(path));
+        Self { files, names }
     }
 }
 
 /// A package: its components by their places.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Package(BTreeMap<Place, Component>);
+pub struct Package {
+    components: BTreeMap<Place, Component>,
+    names: Names,
+}
 
 impl Package {
     /// Adds a component or replaces the one in its place.
@@ -150,27 +168,75 @@ impl Package {
     pub fn put(&mut self, place: Place, component: Component) -> Result<(), Diagnostic> {
         for part in [&place.driver, &place.alternate, &place.component] {
             if let Some(reason) = bad_name(part) {
-                let message = format!("`{}` {reason}", part.escape_debug());
+                let message = format!("`{}` {reason}", shown(part));
                 return Err(Diagnostic::error("udi-path", message));
             }
         }
-        self.0.insert(place, component);
+        let path = place.to_string();
+        self.names.fit(&path).map_err(|reason| {
+            Diagnostic::error("udi-path", format!("`{}` {reason}", shown(&path)))
+        })?;
+        self.names.add(&path);
+        self.components.insert(place, component);
         Ok(())
     }
 
     /// The components, sorted by their places.
     pub fn components(&self) -> impl Iterator<Item = (&Place, &Component)> {
-        self.0.iter()
+        self.components.iter()
     }
 
     /// The component in a place.
     pub fn get(&self, place: &Place) -> Option<&Component> {
-        self.0.get(place)
+        self.components.get(place)
     }
 }
 
 /// Longest name of a file or folder, in bytes.
 const NAME_MAX: usize = 100;
+
+/// Longest path of a file below its component, in bytes: with the names above it 4096 are enough.
+const PATH_MAX: usize = 500;
+
+/// Characters of a name that a message shows.
+const SHOWN_MAX: usize = 120;
+
+/// A name that anybody made, for a message: cut off, without what disturbs a terminal.
+fn shown(name: &str) -> String {
+    let mut text: String = name.chars().take(SHOWN_MAX).flat_map(char::escape_debug).collect();
+    if name.chars().nth(SHOWN_MAX).is_some() {
+        text.push('…');
+    }
+    text
+}
+
+/// A path and the folders above it.
+fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').filter_map(|(end, _)| path.get(..end)).chain([path])
+}
+
+/// Paths and the folders above them, in lower case and as they are: there are file systems on which
+/// names that differ only in case are one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    fn fit(&self, path: &str) -> Result<(), String> {
+        for part in prefixes(path) {
+            let known = self.0.get(&part.to_ascii_lowercase());
+            if let Some(known) = known.filter(|known| *known != part) {
+                return Err(format!("differs from `{known}` only in upper and lower case"));
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: &str) {
+        for part in prefixes(path) {
+            self.0.entry(part.to_ascii_lowercase()).or_insert_with(|| part.into());
+        }
+    }
+}
 
 /// Why a word cannot be the name of a file or folder in a package.
 fn bad_name(name: &str) -> Option<&'static str> {

@@ -49,7 +49,7 @@ impl Package {
             Diagnostic::error("udi-archive", message).offset(0)
         };
         let mut components: BTreeMap<Place, Component> = BTreeMap::new();
-        let mut last = 0;
+        let (mut last, mut end) = (0, 0);
         for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
             let entry = entry.map_err(|error| broken(error).offset(last))?;
             last = entry.raw_header_position();
@@ -58,15 +58,17 @@ impl Package {
                 let message = format!("more than {} files", limits.entries);
                 return Err(offset(Diagnostic::error("udi-size", message)));
             }
+            end = entry.raw_file_position().saturating_add(stored(&entry));
             if let Some((place, path, file)) = item(entry).map_err(offset)? {
                 components.entry(place).or_default().add(&path, file).map_err(offset)?;
             }
         }
+        nothing_follows(bytes, end)?;
         let mut package = Self::default();
         for (place, component) in components {
             package.put(place, component)?;
         }
-        if package.0.is_empty() {
+        if package.components.is_empty() {
             let message = format!("no driver below {TOP}");
             return Err(Diagnostic::error("udi-archive", message).offset(0));
         }
@@ -90,15 +92,33 @@ fn is_complete(bytes: &[u8]) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("udi-archive", message).offset(bytes.len() as u64).help(help))
 }
 
+/// How many bytes of the archive an entry's content has.
+fn stored(entry: &Entry<'_, &[u8]>) -> u64 {
+    // Of other kinds nothing is taken.
+    entry.size().checked_next_multiple_of(BLOCK as u64).unwrap_or(u64::MAX)
+}
+
+/// Behind the last entry there are zeros only. Readers do not agree on what follows two blocks of
+/// them: some files would be there for one and not for another.
+fn nothing_follows(bytes: &[u8], end: u64) -> Result<(), Diagnostic> {
+    let rest = usize::try_from(end).ok().and_then(|end| bytes.get(end..)).unwrap_or_default();
+    let Some(at) = rest.iter().position(|byte| *byte != 0) else { return Ok(()) };
+    let message = "there is something behind the end of the archive";
+    Err(Diagnostic::error("udi-archive", message).offset(end.saturating_add(at as u64)))
+}
+
 fn item(mut entry: Entry<'_, &[u8]>) -> Result<Option<(Place, String, File)>, Diagnostic> {
     let error = |message: String| Diagnostic::error("udi-path", message);
     let path = entry.path_bytes().into_owned();
     let Ok(path) = String::from_utf8(path) else {
         return Err(error("a path that is not UTF-8".into()));
     };
-    let shown = path.escape_debug().to_string();
+    let shown = super::shown(&path);
     let kind = entry.header().entry_type();
     if matches!(kind, EntryType::XGlobalHeader) {
+        if has_record(&mut entry, &["path", "linkpath", "size", "GNU.sparse."])? {
+            return Err(error("a pax header that changes all files behind it".into()));
+        }
         return Ok(None);
     }
     if !matches!(kind, EntryType::Regular | EntryType::Directory) {
@@ -111,7 +131,13 @@ fn item(mut entry: Entry<'_, &[u8]>) -> Result<Option<(Place, String, File)>, Di
         };
         return Err(error(format!("`{shown}` is {what}; a package has only files and folders")));
     }
+    if has_record(&mut entry, &["GNU.sparse."])? {
+        return Err(error(format!("`{shown}` is a sparse file; pack it without --sparse")));
+    }
     let plain = path.strip_suffix('/').unwrap_or(&path);
+    if kind == EntryType::Regular && plain != path {
+        return Err(error(format!("`{shown}` is a file with the name of a folder")));
+    }
     let parts: Vec<&str> = plain.split('/').collect();
     if plain.starts_with('/') || parts.iter().any(|part| ["", ".", ".."].contains(part)) {
         return Err(error(format!("`{shown}` leaves the folder in which the package is")));
@@ -144,6 +170,20 @@ fn item(mut entry: Entry<'_, &[u8]>) -> Result<Option<(Place, String, File)>, Di
     }
     let file = content(&mut entry, &shown)?;
     Ok(Some((place, inner, file)))
+}
+
+/// Whether the entry's pax header has a record that begins with one of `keys`. A sparse file in the
+/// way of pax looks like any other one but for these.
+fn has_record(entry: &mut Entry<'_, &[u8]>, keys: &[&str]) -> Result<bool, Diagnostic> {
+    let bad = |error: io::Error| Diagnostic::error("udi-archive", format!("pax header: {error}"));
+    let Some(extensions) = entry.pax_extensions().map_err(bad)? else { return Ok(false) };
+    for extension in extensions {
+        let extension = extension.map_err(bad)?;
+        if keys.iter().any(|key| extension.key_bytes().starts_with(key.as_bytes())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn content(entry: &mut Entry<'_, &[u8]>, shown: &str) -> Result<File, Diagnostic> {

@@ -2,6 +2,8 @@
 
 use l4re_diag::{Diagnostic, Position, Report};
 
+use super::read::FINDINGS_MAX;
+
 /// Most characters of a line, with the lines that continue it.
 pub const LINE_MAX: usize = 512;
 
@@ -16,6 +18,8 @@ pub(super) struct Word {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     pub words: Vec<Word>,
+    /// Whether it is longer than [`LINE_MAX`] and these are its first words only.
+    pub is_cut: bool,
 }
 
 impl Line {
@@ -53,6 +57,12 @@ pub(super) fn line(text: &str, number: usize, report: &mut Report) -> Option<Lin
     joined.finish(report)
 }
 
+/// Characters without a look of their own: marks of direction, which make text look like another
+/// one, separators, the mark at the beginning of files from elsewhere.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 fn trailing_backslashes(text: &str) -> usize {
     text.chars().rev().take_while(|c| *c == '\\').count()
 }
@@ -77,7 +87,8 @@ impl Joined {
             if self.length == LINE_MAX + 1 {
                 self.too_long = Some(at);
             }
-            if self.commented {
+            // What nobody reads need not be kept.
+            if self.commented || self.too_long.is_some() {
                 continue;
             }
             if c == '#' {
@@ -85,8 +96,8 @@ impl Joined {
                 self.words.extend(word.take());
             } else if c == ' ' || c == '\t' {
                 self.words.extend(word.take());
-            } else if c.is_control() {
-                let message = format!("control character {}", c.escape_unicode());
+            } else if c.is_control() || is_invisible(c) {
+                let message = format!("character {}, which nobody sees", c.escape_unicode());
                 self.bad.push(Diagnostic::error("udi-character", message).at(at));
             } else {
                 word.get_or_insert_with(|| Word { text: String::new(), at }).text.push(c);
@@ -96,6 +107,9 @@ impl Joined {
     }
 
     fn finish(self, report: &mut Report) -> Option<Line> {
+        if report.iter().count() >= FINDINGS_MAX {
+            return None;
+        }
         report.extend(self.bad);
         if let Some(at) = self.too_long {
             let message =
@@ -103,7 +117,8 @@ impl Joined {
             let help = "split it into several declarations; lines that continue count together";
             report.push(Diagnostic::error("udi-line", message).at(at).help(help));
         }
-        (!self.words.is_empty()).then_some(Line { words: self.words })
+        let is_cut = self.too_long.is_some();
+        (!self.words.is_empty()).then_some(Line { words: self.words, is_cut })
     }
 }
 

@@ -4,12 +4,15 @@
 //! writes it, [`Properties::section`] is the form in which it is attached to a module. Version
 //! 1.01 of the format (`properties_version 0x101`).
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
-use l4re_diag::{Failure, Position, Report};
+use l4re_diag::{Diagnostic, Failure, Position, Report};
 
 mod arguments;
+mod build;
 mod lex;
 mod parse;
 mod read;
@@ -19,6 +22,7 @@ mod text;
 mod value;
 mod write;
 
+pub use build::{BuildRules, Source};
 pub use lex::LINE_MAX;
 pub use rules::{
     SHORTNAME_MAX, SOURCE_MAX, file_name as check_file_name, shortname as check_shortname,
@@ -228,6 +232,8 @@ pub struct Properties {
     shortname: String,
     release: u32,
     modules: Vec<String>,
+    /// Where in `items` the messages are that belong to no language.
+    messages: BTreeMap<u16, usize>,
 }
 
 impl PartialEq for Properties {
@@ -245,7 +251,18 @@ impl Properties {
     ///
     /// [`Failure`] if it cannot be read, and with all mistakes in it.
     pub fn load(path: &Path) -> Result<(Self, Report), Failure> {
-        let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let finding = Diagnostic::error("udi-no-file", "there is no such file");
+                return Err(finding.file(path).into());
+            }
+            opened => opened,
+        };
+        // One byte more than is taken: what is larger is not read to its end.
+        let limit = read::FILE_MAX as u64 + 1;
+        let mut bytes = Vec::new();
+        file.and_then(|file| file.take(limit).read_to_end(&mut bytes))
+            .map_err(|error| Failure::io("read", path, &error))?;
         Self::parse(path, &bytes)
     }
 
@@ -311,18 +328,13 @@ impl Properties {
 
     /// The text of a message that is not specific to a language, its references resolved one deep.
     pub fn message(&self, number: u16) -> Option<String> {
-        let plain = |number| {
-            self.declarations()
-                .take_while(|declaration| !matches!(declaration, Declaration::Locale(_)))
-                .find_map(|declaration| match declaration {
-                    Declaration::Message { number: own, text }
-                    | Declaration::DisasterMessage { number: own, text }
-                        if *own == number =>
-                    {
-                        Some(text)
-                    }
-                    _ => None,
-                })
+        let plain = |number: u16| match self.items.get(*self.messages.get(&number)?) {
+            Some(Item {
+                declaration:
+                    Declaration::Message { text, .. } | Declaration::DisasterMessage { text, .. },
+                ..
+            }) => Some(text),
+            _ => None,
         };
         let mut result = String::new();
         for piece in plain(number)?.pieces() {
@@ -341,7 +353,7 @@ impl Properties {
         Some(result)
     }
 
-    /// The symbols that a module may show to others.
+    /// The symbols that a module may show to others, by the names that others see.
     pub fn exports(&self) -> Vec<&str> {
         let symbols = self.declarations().filter_map(|declaration| match declaration {
             Declaration::Symbols { library, provided } => {
@@ -390,8 +402,13 @@ fn finish(
     report: Report,
 ) -> Result<(Properties, Report), Failure> {
     let mut about = Report::new();
-    about.extend_about(path, report);
+    let more = report.iter().count() > read::FINDINGS_MAX;
+    about.extend_about(path, report.into_iter().take(read::FINDINGS_MAX));
     about.sort_by_position();
+    if more || about.iter().count() == read::FINDINGS_MAX {
+        let message = "there are more findings than are worth reading; this may be another file";
+        about.push(Diagnostic::error("udi-findings", message).file(path));
+    }
     match parsed {
         Some(properties) => about.into_result(properties),
         None => Err(Failure(about)),

@@ -1,12 +1,17 @@
 //! From lines to [`Properties`].
 
+use std::collections::BTreeMap;
+
 use l4re_diag::{Diagnostic, Report};
 
 use super::lex::Line;
 use super::{Declaration, Item, Properties, parse, rules};
 
 /// Longest file that is read, in bytes. Real ones have a few kilobytes.
-const FILE_MAX: usize = 1 << 20;
+pub(super) const FILE_MAX: usize = 1 << 20;
+
+/// Findings after which reading ends: nobody reads more, and a file that is none has one a line.
+pub(super) const FINDINGS_MAX: usize = 100;
 
 /// The bytes as text.
 pub(super) fn text<'a>(bytes: &'a [u8], report: &mut Report) -> Option<&'a str> {
@@ -34,8 +39,14 @@ pub(super) fn properties(lines: Vec<Line>, report: &mut Report) -> Option<Proper
         let at = line.at();
         // A keyword whose arguments are wrong is there all the same: no need to call it missing.
         keywords.extend(line.words.first().map(|word| word.text.clone()));
+        if line.is_cut {
+            continue;
+        }
         if let Some(declaration) = parse::declaration(line, report) {
             items.push(Item { declaration, at });
+        }
+        if report.iter().count() >= FINDINGS_MAX {
+            return None;
         }
     }
     rules::check(&items, &keywords, report);
@@ -43,13 +54,21 @@ pub(super) fn properties(lines: Vec<Line>, report: &mut Report) -> Option<Proper
     let mut shortname = None;
     let mut number = None;
     let mut modules = Vec::new();
-    for item in &items {
+    let mut messages = BTreeMap::new();
+    let mut of_a_language = false;
+    for (index, item) in items.iter().enumerate() {
         match &item.declaration {
             Declaration::Shortname(name) => shortname = Some(name.clone()),
             Declaration::Release { number: own, .. } => number = Some(*own),
             Declaration::Module(file) => modules.push(file.clone()),
+            Declaration::Locale(_) => of_a_language = true,
+            Declaration::Message { number, .. } | Declaration::DisasterMessage { number, .. }
+                if !of_a_language =>
+            {
+                messages.entry(*number).or_insert(index);
+            }
             _ => {}
         }
     }
-    Some(Properties { items, shortname: shortname?, release: number?, modules })
+    Some(Properties { items, shortname: shortname?, release: number?, modules, messages })
 }

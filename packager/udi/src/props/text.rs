@@ -18,9 +18,10 @@ pub enum Piece {
 pub struct Text(Vec<Piece>);
 
 impl Text {
-    /// A text of these characters. Control characters and line ends become blanks.
+    /// A text of these characters. Control characters, line ends and what nobody sees become blanks.
     pub fn plain(text: &str) -> Self {
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let unseen = |c: char| c.is_control() || super::lex::is_invisible(c);
+        let text: String = text.chars().map(|c| if unseen(c) { ' ' } else { c }).collect();
         Self(if text.is_empty() { Vec::new() } else { vec![Piece::Plain(text)] })
     }
 
@@ -74,33 +75,46 @@ impl Text {
 }
 
 impl fmt::Display for Text {
-    /// The text with escapes, such that reading it again gives the same. A blank stays one only
-    /// between two other characters: the reader drops it elsewhere.
+    /// The text with escapes, such that reading it again gives the same, in as few characters as
+    /// possible: what was read from a line fits into one again.
+    ///
+    /// The reader joins words with one blank. So a blank can stay one if it is neither at the ends
+    /// nor beside another one that stayed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in &self.0 {
+        let mut blank_may_stay = false;
+        for (index, piece) in self.0.iter().enumerate() {
+            let is_last = index + 1 == self.0.len();
             match piece {
                 Piece::Paragraph => f.write_str("\\p")?,
                 Piece::Message(number) => write!(f, "\\m{number}")?,
-                Piece::Plain(text) => plain(f, text)?,
+                Piece::Plain(text) => plain(f, text, &mut blank_may_stay, is_last)?,
             }
+            blank_may_stay |= !matches!(piece, Piece::Plain(_));
         }
         Ok(())
     }
 }
 
-fn plain(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut before = ' ';
+/// Writes characters; `blank_may_stay` says whether the one before them was no blank that stayed,
+/// `is_last` whether nothing follows them.
+fn plain(
+    f: &mut fmt::Formatter<'_>,
+    text: &str,
+    blank_may_stay: &mut bool,
+    is_last: bool,
+) -> fmt::Result {
     let mut characters = text.chars().peekable();
     while let Some(c) = characters.next() {
-        let alone = before != ' ' && characters.peek().is_some_and(|next| *next != ' ');
+        let at_the_end = is_last && characters.peek().is_none();
+        let stays = c == ' ' && *blank_may_stay && !at_the_end;
         match c {
-            ' ' if alone => f.write_str(" ")?,
+            ' ' if stays => f.write_str(" ")?,
             ' ' => f.write_str("\\_")?,
             '#' => f.write_str("\\H")?,
             '\\' => f.write_str("\\\\")?,
             other => write!(f, "{other}")?,
         }
-        before = c;
+        *blank_may_stay = !stays;
     }
     Ok(())
 }
@@ -121,6 +135,13 @@ mod tests {
         ];
         assert_eq!(text.pieces(), pieces);
         assert_eq!(Text::parse(&text.to_string()), Ok(text));
+    }
+
+    #[test]
+    fn written_texts_are_not_longer_than_they_can_be() {
+        for text in ["a \\_ b", "a \\p \\m1 b", "\\_ a \\_", "a \\_ \\_ \\_ b", "\\_ \\_", "a\\_"] {
+            assert_eq!(Text::parse(text).unwrap().to_string(), text);
+        }
     }
 
     #[test]
