@@ -102,11 +102,7 @@ fn module(item: &Item, context: &Context) -> Result<Module, Failure> {
     let mut module = Module::prepared(item.name.clone(), source, prepare)?;
     module.command_line = item.command_line();
     module.kind = item.kind;
-    for (key, value) in item.placed.iter().flat_map(|placed| &placed.line.options) {
-        if let Some(key) = key.strip_prefix("attr:") {
-            module.attrs.set(key, value.clone().unwrap_or_default());
-        }
-    }
+    module.attrs = item.attrs();
     Ok(module)
 }
 

@@ -10,6 +10,8 @@ const SHT_NULL: u32 = 0;
 const SHT_NOBITS: u32 = 8;
 const PT_NULL: u32 = 0;
 const PT_LOAD: u32 = 1;
+/// Bytes of a program or section header at most: a table of them is kept in memory.
+const MAX_HEADER: u64 = 256;
 /// The section's flag "takes memory at run time".
 pub(crate) const SHF_ALLOC: u64 = 2;
 
@@ -331,7 +333,7 @@ impl Table {
         what: &str,
         mut each: impl FnMut(u64, &[u8]),
     ) -> Result<(), Diagnostic> {
-        if self.count > 0 && self.step < size as u64 {
+        if self.count > 0 && !(size as u64..=MAX_HEADER).contains(&self.step) {
             let message = format!("{what}: {} bytes each, they have {size}", self.step);
             return Err(source.error("elf", message, self.start));
         }

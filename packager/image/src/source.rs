@@ -250,6 +250,32 @@ impl Content {
         self.0.iter().try_for_each(|part| part.for_each_chunk(sink))
     }
 
+    /// Whether these bytes are those of another file.
+    ///
+    /// # Errors
+    ///
+    /// [`Diagnostic`] if one of them cannot be read.
+    pub(crate) fn is_same(&self, other: &Self) -> Result<bool, Diagnostic> {
+        if self.len() != other.len() {
+            return Ok(false);
+        }
+        let mut reader = other.reader();
+        let mut buffer = Vec::new();
+        let mut same = true;
+        self.for_each_chunk(&mut |chunk| {
+            // Long ones in pieces: a part in memory is one chunk of any length.
+            for piece in chunk.chunks(CHUNK) {
+                buffer.resize(piece.len(), 0);
+                io::Read::read_exact(&mut reader, &mut buffer).map_err(|error| {
+                    Diagnostic::error("io", format!("cannot read back: {error}"))
+                })?;
+                same &= buffer == piece;
+            }
+            Ok(())
+        })?;
+        Ok(same)
+    }
+
     /// All bytes, if there are at most `limit`.
     ///
     /// # Errors

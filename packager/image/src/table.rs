@@ -2,6 +2,8 @@
 //!
 //! All offsets in a record are relative to the record, all numbers little endian.
 
+use std::cell::Cell;
+
 use l4re_diag::Diagnostic;
 
 use crate::attrs::Attrs;
@@ -16,6 +18,8 @@ pub(crate) const HEADER_SIZE: u64 = 56;
 const MAX_MODULES: u32 = 1 << 16;
 /// Bytes of a name or command line.
 const MAX_STRING: usize = 64 << 10;
+/// Bytes of all strings and attributes together: many records can point to the same ones.
+const MAX_TEXT: u64 = 16 << 20;
 
 /// Size of a record in bytes.
 pub(crate) fn record_size(version: Version) -> u64 {
@@ -64,9 +68,11 @@ pub(crate) fn read(body: &Source, position: u64, version: Version) -> Result<Tab
         return Err(body.error("too-large", message, position + 32));
     }
     let mut end = position + HEADER_SIZE;
+    let budget = Budget { body, left: Cell::new(MAX_TEXT) };
     let mut text = |base: u64, field: u64, at: u64| -> Result<String, Diagnostic> {
         let start = relative(body, base, field, at)?;
         let text = string(body, start)?;
+        budget.take(text.len(), at)?;
         end = end.max(start + text.len() as u64 + 1);
         Ok(text)
     };
@@ -92,6 +98,7 @@ pub(crate) fn read(body: &Source, position: u64, version: Version) -> Result<Tab
             0 => Attrs::default(),
             offset => Attrs::read(body, relative(body, position, offset, at(48))?)?,
         };
+        budget.take(attrs.iter().map(|(key, value)| key.len() + value.len()).sum(), at(48))?;
         records.push(Record {
             position,
             flags,
@@ -107,6 +114,24 @@ pub(crate) fn read(body: &Source, position: u64, version: Version) -> Result<Tab
     }
     let end = end.max(first.saturating_add(u64::from(count) * size));
     Ok(Table { command_line, records, end })
+}
+
+/// What may still be kept in memory.
+struct Budget<'a> {
+    body: &'a Source,
+    left: Cell<u64>,
+}
+
+impl Budget<'_> {
+    /// Takes some bytes for what the field at `at` leads to.
+    fn take(&self, bytes: usize, at: u64) -> Result<(), Diagnostic> {
+        let left = self.left.get().checked_sub(bytes as u64).ok_or_else(|| {
+            let message = format!("more than {MAX_TEXT} bytes of names, arguments and attributes");
+            self.body.error("too-large", message, at)
+        })?;
+        self.left.set(left);
+        Ok(())
+    }
 }
 
 /// Where an offset relative to `base` leads, which must be inside of the file; `at` is where the

@@ -46,6 +46,8 @@ impl Image {
         let permissions = fs::Permissions::from_mode(MODE);
         draft.as_file().set_permissions(permissions).map_err(failed)?;
         self.compare(&Self::open(draft.path())?)?;
+        // Otherwise the name could survive a power cut, and the bytes not.
+        draft.as_file().sync_all().map_err(failed)?;
         draft.persist(to).map_err(|error| failed(error.error))?;
         Ok(report)
     }
@@ -96,8 +98,12 @@ impl Image {
         };
         let base = info.area - info.start;
         let attrs = if area.has_attrs { base } else { 0 };
+        let header = base.checked_add(area.header).ok_or_else(|| {
+            let message = format!("no room for modules at {:#x}", info.area);
+            self.container.body.error("image-info", message, info.position + 64)
+        })?;
         let mut patches = vec![
-            (moved(info.position) + info::MODULE_HEADER, (base + area.header).to_le_bytes().into()),
+            (moved(info.position) + info::MODULE_HEADER, header.to_le_bytes().into()),
             (moved(info.position) + info::ATTRS, attrs.to_le_bytes().into()),
         ];
         if let Some(cell) = info.end_cell {
@@ -134,9 +140,12 @@ impl Image {
                 })
                 .collect()
         };
-        let same = table(self) == table(written)
+        let mut same = table(self) == table(written)
             && self.command_line == written.command_line
             && self.anonymous_attrs() == written.attrs;
+        for (module, written) in self.modules.iter().zip(&written.modules) {
+            same = same && module.content().is_same(written.content())?;
+        }
         let message = "the new image does not read as it was written; nothing was replaced";
         if same { Ok(()) } else { Err(Diagnostic::error("internal", message)) }
     }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use l4re_diag::{Diagnostic, Failure, Report, nearest};
 
+use super::line::Line;
 use super::read::{Context, List, Placed, wildcards};
+use crate::attrs::Attrs;
 use crate::image::Kind;
 
 /// A module that an entry names.
@@ -38,6 +41,24 @@ impl Item {
             args: args.trim().into(),
             placed: placed.cloned(),
         }
+    }
+
+    /// The module of a line that stands alone.
+    pub(crate) fn of_line(line: Line) -> Self {
+        let kind = Kind::named(&line.word).unwrap_or(Kind::File);
+        let text = line.rest.clone();
+        Self::new(kind, &text, Some(&Placed { file: Arc::default(), line }))
+    }
+
+    /// The attributes that its line sets.
+    pub(crate) fn attrs(&self) -> Attrs {
+        let mut attrs = Attrs::default();
+        for (key, value) in self.placed.iter().flat_map(|placed| &placed.line.options) {
+            if let Some(key) = key.strip_prefix("attr:") {
+                attrs.set(key, value.clone().unwrap_or_default());
+            }
+        }
+        attrs
     }
 
     /// Its command line.

@@ -131,6 +131,64 @@ fn names_do_not_lead_out_of_the_folder() {
 }
 
 #[test]
+fn an_image_cannot_put_lines_into_the_list_made_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut image = read(support::raw(support::ARM64)).unwrap();
+    for (line, attr) in [
+        ("x a\nmodule /etc/passwd", ""),
+        ("x a]b", ""),
+        ("x # a", ""),
+        ("x", "v,shell"),
+        ("x", "v\nmodule y"),
+    ] {
+        let mut module = Module::new("x", Source::from_bytes(vec![1]));
+        module.command_line = line.into();
+        if !attr.is_empty() {
+            module.attrs.set("nodes", attr);
+        }
+        image.modules = vec![module];
+        let folder = dir.path().join("out");
+        let text = image.extract(&folder).unwrap_err().to_string();
+        assert!(text.contains("a module list cannot say"), "{text}");
+        assert!(!folder.exists(), "{line:?} {attr:?}");
+    }
+    image.modules.clear();
+    image.command_line = "bootstrap\nmodule /etc/passwd".into();
+    assert!(image.module_list().is_err());
+}
+
+#[test]
+fn records_that_share_their_texts_do_not_take_memory_for_each() {
+    let mut image = read(support::raw(support::ARM64)).unwrap();
+    for number in 0..600 {
+        let mut module = Module::new(format!("m{number}"), Source::from_bytes(vec![]));
+        if number == 0 {
+            module.command_line = format!("m0 {}", "x".repeat(60_000));
+        }
+        image.modules.push(module);
+    }
+    let dir = tempfile::tempdir().unwrap();
+    image.write(&dir.path().join("image")).unwrap();
+    let mut bytes = fs::read(dir.path().join("image")).unwrap();
+    let magic = b"<< L4Re-bootstrap-modinfo-hdr >>";
+    let header = bytes.windows(32).position(|window| window == magic).unwrap();
+    let first = u64::from_le_bytes(bytes[header + 56 + 64..][..8].try_into().unwrap());
+    for number in 1..600u64 {
+        put(&mut bytes, header + 56 + 96 * number as usize + 64, first - 96 * number);
+    }
+    let text = read(bytes).err().unwrap();
+    assert!(text.contains("more than 16777216 bytes of names, arguments"), "{text}");
+}
+
+#[test]
+fn headers_of_any_size_do_not_take_memory() {
+    let mut bytes = support::elf(support::ARM64);
+    bytes[58..60].fill(0xff);
+    let text = read(bytes).err().unwrap();
+    assert!(text.contains("the section headers: 65535 bytes each"), "{text}");
+}
+
+#[test]
 fn an_image_that_gets_too_large_for_its_place_is_refused() {
     let mut bytes = support::elf(support::ARM64);
     // The segment with the code moves to just behind the modules.
