@@ -23,6 +23,8 @@ pub struct Dialect {
     pub numbers_are_zero: bool,
     /// Whether `transitional` is a keyword (since Linux 6.18).
     pub transitional: bool,
+    /// Whether `depends on` takes an `if` (since Linux 7.0).
+    pub conditional_depends: bool,
 }
 
 impl Dialect {
@@ -32,6 +34,7 @@ impl Dialect {
         buckets: 9973,
         numbers_are_zero: false,
         transitional: false,
+        conditional_depends: false,
     };
 
     /// The rules of Linux 6.12.
@@ -40,6 +43,7 @@ impl Dialect {
         buckets: 1 << 14,
         numbers_are_zero: true,
         transitional: false,
+        conditional_depends: false,
     };
 
     /// The rules of the tool in the tree's `scripts/kconfig`; those of Linux 6.12 where the tree
@@ -62,6 +66,7 @@ impl Dialect {
             buckets: buckets(&expr).or_else(|| buckets(&lkc)).unwrap_or(9973),
             numbers_are_zero: symbol.contains("\"0x0\""),
             transitional: parser.contains("T_TRANSITIONAL"),
+            conditional_depends: parser.contains("T_DEPENDS T_ON expr if_expr"),
         }
     }
 }

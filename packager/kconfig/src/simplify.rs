@@ -325,6 +325,11 @@ fn cancel_operands(scope: &mut Scope<'_>, how: Junction, a: &mut ExprId, b: &mut
     }
 }
 
+/// "The expression is n".
+pub(crate) fn is_no(scope: &mut Scope<'_>, expr: ExprId) -> ExprId {
+    compare_with_no(scope, expr, true)
+}
+
 /// "The expression is n" or "is not n", leaf by leaf.
 fn compare_with_no(scope: &mut Scope<'_>, expr: ExprId, equal: bool) -> ExprId {
     match scope.exprs.get(expr) {

@@ -194,6 +194,20 @@ fn a_transitional_symbol_has_nothing_but_a_type_and_help() {
 }
 
 #[test]
+fn a_condition_of_a_dependency_needs_a_tree_that_knows_it() {
+    let text = "config A\n\tbool\n\tdepends on B if C\nconfig B\n\tbool\nconfig C\n\tbool\n";
+    let wanted = "Kconfig:3:15: error: `depends on` takes no `if` in this tree\n  \
+                  help: `depends on … if` needs Linux 7.0";
+    assert_eq!(findings(text, NEW), [wanted]);
+    let dialect = Dialect { conditional_depends: true, ..NEW };
+    let nothing: [&str; 0] = [];
+    assert_eq!(findings(text, dialect), nothing);
+    let wanted = "Kconfig:3:17: error: expected a symbol or a quoted text, found the end of the \
+                  line\n  help: the statement is ignored";
+    assert_eq!(findings(text.replace("if C", "if"), dialect), [wanted]);
+}
+
+#[test]
 fn a_dependency_on_itself_is_shown_with_the_whole_chain() {
     let text = "config A\n\tbool\n\tselect B\n\nconfig B\n\tbool\n\nconfig C\n\tbool\n\tdepends \
                 on B\n\nconfig A\n\tdepends on C\n";

@@ -253,3 +253,28 @@ config NEW\n\tbool \"new\"\n\tdefault OLD\nconfig OLD\n\tbool\n\ttransitional\n"
     assert_eq!(value(&config, "NEW"), "y");
     assert!(!config.dot_config().contains("OLD"));
 }
+
+#[test]
+fn a_conditional_dependency_limits_only_while_its_condition_holds() {
+    let text = "\
+config DEP\n\ttristate \"dep\"\n\
+config WHEN\n\ttristate \"when\"\n\
+config X\n\ttristate \"x\"\n\tdepends on DEP if WHEN\n\
+config OWN\n\ttristate \"own\"\n\tdepends on DEP if DEP\n\
+config BOTH\n\ttristate \"both\"\n\tdepends on DEP if WHEN && !DEP\n";
+    let kconfig = with_modules(text, Dialect { conditional_depends: true, ..NEW });
+    let menu = kconfig.menu(kconfig.symbol(symbol(&kconfig, "BOTH")).menus[0]);
+    assert_eq!(kconfig.display(menu.depends).to_string(), "DEP || WHEN=n || DEP!=n");
+    let visibility = |dep, when| {
+        let mut config = config(&kconfig);
+        set(&mut config, "DEP", dep);
+        set(&mut config, "WHEN", when);
+        ["X", "OWN", "BOTH"].map(|name| config.visibility(symbol(&kconfig, name)).to_string())
+    };
+    // OWN may be y without DEP, but not beside DEP=m.
+    assert_eq!(visibility("n", "n"), ["y", "y", "y"]);
+    assert_eq!(visibility("m", "n"), ["y", "m", "y"]);
+    assert_eq!(visibility("n", "m"), ["n", "y", "n"]);
+    assert_eq!(visibility("m", "y"), ["m", "m", "y"]);
+    assert_eq!(visibility("y", "m"), ["y", "y", "y"]);
+}

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::cursor::{Cursor, Wrong};
 use super::{Entry, Parser, nearest_keyword};
 use crate::dialect::Choices;
+use crate::expr::ExprId;
 use crate::lex::{Lexer, Token};
 use crate::model::{HelpSpan, PropertyKind, SymbolType};
+use crate::simplify::{Scope, is_no};
 
 impl Entry {
     fn describe(self) -> &'static str {
@@ -151,12 +153,30 @@ impl Parser<'_> {
         if !cursor.keyword("on") {
             return Err(cursor.expected("`on`"));
         }
-        let condition = self.expression(cursor)?;
+        let mut condition = self.expression(cursor)?;
+        let offset = cursor.offset();
+        if cursor.keyword("if") {
+            if !self.dialect.conditional_depends {
+                let what = "`depends on` takes no `if` in this tree";
+                return Err(Wrong::at(offset, what, "`depends on … if` needs Linux 7.0"));
+            }
+            let only_if = self.expression(cursor)?;
+            condition = self.unless_absent(condition, only_if);
+        }
         cursor.end()?;
         let menu = self.build.entry.index();
         let depends = self.build.menus[menu].depends;
         self.build.menus[menu].depends = self.build.exprs.and(depends, condition);
         Ok(())
+    }
+
+    /// `condition`, but y while `only_if` is n: so an optional dependency limits a symbol to m
+    /// while it is m, and nothing else.
+    fn unless_absent(&mut self, condition: ExprId, only_if: ExprId) -> ExprId {
+        let build = &mut self.build;
+        let mut scope = Scope { exprs: &mut build.exprs, symbols: &build.symbols };
+        let absent = is_no(&mut scope, only_if);
+        build.exprs.or(condition, absent)
     }
 
     fn visible_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
