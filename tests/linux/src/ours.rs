@@ -5,6 +5,9 @@ use std::path::Path;
 use l4re_kconfig::{
     Config, Environment, HostShell, Kconfig, MenuKind, Preset, Symbol, SymbolId, Tools, TreeSource,
 };
+use l4re_packager::build::Progress;
+use l4re_packager::linux::extract::{self, Destination, Extracted, Options};
+use l4re_packager::linux::open::{Base, Request};
 
 use crate::cache;
 use crate::oracle::make::Arch;
@@ -53,4 +56,37 @@ pub fn definitions(kconfig: &Kconfig, symbol: SymbolId) -> Vec<(String, u32, Opt
             (file, menu.location.line, prompt.map(|text| text.trim().to_owned()))
         })
         .collect()
+}
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn step(&mut self, _what: &str) {}
+}
+
+/// Extracts a driver into `workspace`.
+///
+/// # Errors
+///
+/// What is in the way.
+pub fn extracted(
+    tree: &Tree,
+    arch: Arch,
+    driver: &str,
+    base: Base,
+    workspace: &Path,
+) -> Result<Extracted> {
+    let options = Options {
+        request: Request {
+            folder: tree.path.clone(),
+            arch: Some(arch.name.into()),
+            cross_compile: Some(arch.prefix.into()),
+        },
+        driver: driver.into(),
+        subsystem: None,
+        base,
+        destination: Destination::Folder(workspace.into()),
+        self_contained: false,
+    };
+    Ok(extract::extract(&options, &mut Quiet)?.0)
 }
