@@ -29,34 +29,57 @@ fsck.fat dosfstools
 tar tar
 LIST
 [ "${1:-}" != test ] || need <<'LIST'
-/usr/src/linux-source-6.1.tar.xz linux-source-6.1
 flex flex
 bison bison
 bc bc
 xz xz-utils
 arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
 /usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib
+/usr/include/openssl/opensslv.h libssl-dev
 systemd-analyze systemd
 LIST
 
+sudo=
+[ "$(id -u)" = 0 ] || sudo=sudo
+
+# Installs packages; what apt-get says is shown only if it fails.
+install() {
+    log=$(mktemp)
+    if { $sudo apt-get -q update && DEBIAN_FRONTEND=noninteractive \
+        $sudo apt-get -q install -y --no-install-recommends "$@"; } >"$log" 2>&1; then
+        rm -f "$log"
+    else
+        cat "$log" >&2
+        rm -f "$log"
+        return 1
+    fi
+}
+
 if [ -n "$missing" ]; then
     say "installing$missing"
-    sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
     command -v apt-get >/dev/null 2>&1 || {
         say "no apt-get here: install the equivalents of$missing by hand"
         exit 1
     }
-    log=$(mktemp)
     # shellcheck disable=SC2086
-    if ! { $sudo apt-get -q update && DEBIAN_FRONTEND=noninteractive \
-        $sudo apt-get -q install -y --no-install-recommends $missing; } >"$log" 2>&1; then
-        cat "$log" >&2
-        rm -f "$log"
+    install $missing || {
         say "apt-get failed (its output is above)"
         exit 1
-    fi
-    rm -f "$log"
+    }
+fi
+
+# The tests want Linux trees, whichever of these the distribution has; more are found in
+# $L4RE_LINUX_TREES.
+if [ "${1:-}" = test ] && ! ls /usr/src/linux-source-*.tar.xz >/dev/null 2>&1 &&
+    [ -z "${L4RE_LINUX_TREES:-}" ]; then
+    for version in 6.1 6.12; do
+        say "installing linux-source-$version"
+        install "linux-source-$version" 2>/dev/null || say "the distribution has no linux-source-$version"
+    done
+    ls /usr/src/linux-source-*.tar.xz >/dev/null 2>&1 || {
+        say "no Linux tree for the tests: set L4RE_LINUX_TREES to a folder with some"
+        exit 1
+    }
 fi
 
 command -v rustup >/dev/null 2>&1 || {
