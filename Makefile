@@ -10,7 +10,8 @@ GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
          -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
-.PHONY: help setup setup-test demo test test-host test-guest lint doc bench bench-linux test-l4re package clean
+.PHONY: help setup setup-test demo test test-all test-host test-linux test-guest lint doc \
+        bench bench-blk bench-linux test-l4re package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -24,8 +25,11 @@ setup-test:
 demo: setup ## the main job: build the virtio-blk server, boot it on a real disk image, report
 	@$(E2E) demo -- --out $(OUT)/demo
 
-test: setup-test lint test-host doc test-guest ## every test
+test: setup-test lint test-host doc test-linux test-guest ## every test
 	@echo "make test: all passed"
+
+test-all: ## every test, with all architectures and directories of the Linux trees
+	@L4RE_TEST_ALL=1 $(MAKE) --no-print-directory test
 
 lint: setup ## formatting and lints, for the host and for the target
 	@$(CARGO) fmt --all --check
@@ -33,7 +37,10 @@ lint: setup ## formatting and lints, for the host and for the target
 	@$(CARGO) clippy -q $(GUESTS) --target aarch64-unknown-none -- -D warnings
 
 test-host: setup-test ## tests that need no guest
-	@$(CARGO) test -q --workspace --exclude l4re-e2e
+	@$(CARGO) test -q --workspace --exclude l4re-e2e --exclude l4re-test-linux
+
+test-linux: setup-test ## Linux trees, held against the trees' own tools
+	@$(CARGO) test -q -p l4re-test-linux
 
 doc: setup ## documentation of every crate, no warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc -q --workspace --no-deps
@@ -41,7 +48,9 @@ doc: setup ## documentation of every crate, no warnings
 test-guest: setup ## tests that boot guests in QEMU
 	@$(CARGO) test -q -p l4re-e2e
 
-bench: setup ## counts and guest time a request, beside the blocking driver
+bench: bench-blk bench-linux ## all benchmarks
+
+bench-blk: setup ## counts and guest time a request, beside the blocking driver
 	@$(E2E) bench -- --out $(OUT)/bench
 
 bench-linux: setup-test ## reading a Linux tree, beside kconfiglib
