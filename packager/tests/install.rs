@@ -3,6 +3,10 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "install/boot.rs"]
+mod boot;
+#[path = "install/disk.rs"]
+mod disk;
 mod support;
 
 use std::fs;
@@ -221,10 +225,11 @@ fn what_is_no_file_system_is_named() {
     let dir = package("driver");
     let mut disk = vec![0; 4096];
     disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+    disk[450] = 0xee;
     for (bytes, words) in [
         (b"text".to_vec(), "neither ext2"),
-        (b"\x7fELF\x02".to_vec(), "a boot image of L4Re"),
-        (disk, "a disk with partitions"),
+        (b"\x7fELF\x02".to_vec(), "the ELF header: 52 bytes wanted"),
+        (disk, "the table of partitions is damaged"),
         (Vec::new(), "neither ext2"),
     ] {
         fs::write(dir.path().join("image"), &bytes).unwrap();

@@ -1,6 +1,6 @@
 //! `packager inject`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -38,6 +38,25 @@ pub struct Inject {
     /// The driver's arguments, separated by blanks [default: those of driver.toml]
     #[arg(long, value_name = "ARG...", allow_hyphen_values = true)]
     args: Option<String>,
+    /// A capability that the driver gets, as a Lua expression in its script; can be repeated
+    /// [default: what [[cap]] in driver.toml says]
+    #[arg(long, value_name = "NAME=LUA", value_parser = cap)]
+    cap: Vec<(String, String)>,
+    /// Do not strip the program
+    #[arg(long)]
+    keep_symbols: bool,
+    /// Only say what would be done
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+fn cap(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, expression)) if !name.is_empty() && !expression.trim().is_empty() => {
+            Ok((name.into(), expression.into()))
+        }
+        _ => Err("must be NAME=EXPRESSION"),
+    }
 }
 
 /// Does it; answers whether all is well.
@@ -52,21 +71,30 @@ pub fn run(args: Inject, output: &mut Output) -> bool {
         with: args.with,
         script: args.script,
         args: args.args.as_ref().map(words),
+        caps: args.cap,
+        program: None,
+        keep_symbols: args.keep_symbols,
+        dry_run: args.dry_run,
     };
-    let result = inject::inject(&options).map(|injected| done(to, injected));
+    let what = if options.dry_run { "would be written" } else { "written" };
+    let result = inject::inject(&options).map(|injected| done(&to, what, injected));
     finish(output, "inject", result)
 }
 
-fn done(to: PathBuf, injected: Injected) -> Done {
-    let Injected { modules, roottask, shared_io, report } = injected;
-    let mut lines = vec![
-        format!("{}: written, with {}", to.display(), modules.join(", ")),
-        format!("root task: {roottask}"),
-    ];
-    if shared_io {
-        lines.push("the image's own io gets one more bus".into());
-    }
+fn done(to: &Path, what: &str, injected: Injected) -> Done {
+    let mut lines = vec![format!("{}: {what}, with {}", to.display(), injected.modules.join(", "))];
+    lines.extend(about(&injected));
+    let Injected { modules, roottask, shared_io, report, .. } = injected;
     let json =
         json!({ "file": to, "added": modules, "roottask": roottask, "shared_io": shared_io });
     Done { report, lines, json }
+}
+
+/// Lines about what starts the driver.
+pub(super) fn about(injected: &Injected) -> Vec<String> {
+    let mut lines = vec![format!("root task: {}", injected.roottask)];
+    if injected.shared_io {
+        lines.push("the image's own io gets one more bus".into());
+    }
+    lines
 }

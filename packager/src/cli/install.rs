@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::install::{self, Into, Options};
+use crate::install::{self, Installed, Into, Options};
 use crate::manifest::Kind;
 
 /// Install a package's program below a folder or into an image.
@@ -15,7 +15,9 @@ use crate::manifest::Kind;
 /// Without DEST the kind in driver.toml says where: drivers go to /usr/lib/drivers/, tools to
 /// /usr/bin/; the first program of a system belongs into its boot image only. The program is
 /// stripped on the way, but keeps its description; the one in the package stays as it is. An ext2,
-/// ext3, ext4 or FAT image is changed on a copy, without mounting it, checked, and exchanged.
+/// ext3, ext4 or FAT image, also in a partition of a disk's image, is changed on a copy, without
+/// mounting it, checked, and exchanged. A bootstrap image of L4Re gets a driver with the script that
+/// starts it, as `inject` does, and a tool as the file rom/<name>.
 #[derive(Debug, Args)]
 pub struct Install {
     /// A package's folder, or a program (ELF)
@@ -30,6 +32,9 @@ pub struct Install {
     /// Image with the system
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
+    /// Partition of the image, counted from 1 [default: the only one with such a file system]
+    #[arg(long, value_name = "N", requires = "image")]
+    partition: Option<u32>,
     /// Where the changed image goes [default: in its place]
     #[arg(short, long, value_name = "FILE", requires = "image")]
     output: Option<PathBuf>,
@@ -42,6 +47,12 @@ pub struct Install {
     /// Do not strip
     #[arg(long)]
     keep_symbols: bool,
+    /// For a boot image: the bus that the driver's devices are on [default: pci if the driver can]
+    #[arg(long, requires = "image", value_parser = ["pci", "mmio"])]
+    bus: Option<String>,
+    /// For a boot image: add this file as well, such as io; can be repeated
+    #[arg(long, value_name = "FILE", requires = "image")]
+    with: Vec<PathBuf>,
     /// Only say what would be done
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -61,7 +72,7 @@ enum KindArg {
 /// Runs the verb; whether it was good.
 pub fn run(args: Install, output: &mut Output) -> bool {
     let into = match (args.root, args.image) {
-        (_, Some(file)) => Into::Image { file, output: args.output },
+        (_, Some(file)) => Into::Image { file, partition: args.partition, output: args.output },
         // One of the two is there: the command line says so.
         (root, None) => Into::Root(root.unwrap_or_default()),
     };
@@ -76,22 +87,32 @@ pub fn run(args: Install, output: &mut Output) -> bool {
         }),
         target: args.target,
         keep_symbols: args.keep_symbols,
+        bus: args.bus,
+        with: args.with,
         dry_run: args.dry_run,
     };
-    let result = install::install(&options).map(|installed| {
-        let what = if options.dry_run { "would be installed" } else { "installed" };
-        let line = format!(
-            "{}: {what} as {}, {} KiB of {} KiB",
-            installed.file.display(),
-            installed.place,
-            installed.installed.div_ceil(1024),
-            installed.size.div_ceil(1024)
-        );
-        let json = json!({
-            "place": installed.place, "file": installed.file,
-            "size": installed.size, "installed": installed.installed,
-        });
-        Done { report: installed.report, lines: vec![line], json }
-    });
+    let result = install::install(&options).map(|installed| done(installed, options.dry_run));
     finish(output, "install", result)
+}
+
+fn done(installed: Installed, dry_run: bool) -> Done {
+    let what = if dry_run { "would be installed" } else { "installed" };
+    let mut lines = vec![format!(
+        "{}: {what} as {}, {} KiB of {} KiB",
+        installed.file.display(),
+        installed.place,
+        installed.installed.div_ceil(1024),
+        installed.size.div_ceil(1024)
+    )];
+    let mut json = json!({
+        "place": installed.place, "file": installed.file,
+        "size": installed.size, "installed": installed.installed,
+    });
+    if let Some(injected) = &installed.injected {
+        lines.push(format!("with {}", injected.modules.join(", ")));
+        lines.extend(super::inject::about(injected));
+        json["added"] = json!(injected.modules);
+        json["roottask"] = json!(injected.roottask);
+    }
+    Done { report: installed.report, lines, json }
 }

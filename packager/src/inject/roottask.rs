@@ -59,10 +59,13 @@ impl Roottask {
         Ok(Self { number, head, tail: tail.to_vec() })
     }
 
-    /// The command line with a script before the one there is.
+    /// The command line with a script before the one there is, unless it is among them.
     pub fn with_script(&self, file: &str) -> String {
         let mut words = self.head.clone();
-        words.push(format!("rom/{file}"));
+        let script = format!("rom/{file}");
+        if !self.tail.contains(&script) {
+            words.push(script);
+        }
         words.extend(self.tail.iter().cloned());
         words.join(" ")
     }
@@ -86,6 +89,8 @@ mod tests {
             "moe --debug=info --init=rom/ned rom/drv.ned rom/x.cfg -v a"
         );
         assert_eq!(parse("moe").unwrap().with_script("d.ned"), "moe rom/d.ned");
+        let line = "moe rom/a.ned rom/d.ned rom/x.cfg";
+        assert_eq!(parse(line).unwrap().with_script("d.ned"), line);
     }
 
     #[test]

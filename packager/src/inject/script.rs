@@ -13,6 +13,23 @@ local function scheduler(priority)
 end
 "#;
 
+/// Channels between drivers, by their names.
+const CHANNEL: &str = r#"
+-- The same name is the same channel, in the scripts of all drivers.
+channels = channels or {}
+local function channel(name)
+  channels[name] = channels[name] or ld:new_channel()
+  return channels[name]
+end
+"#;
+
+/// A capability that is nothing would vanish without a word.
+const NEED: &str = r#"
+local function need(name, cap)
+  return cap or error("there is no capability for " .. name)
+end
+"#;
+
 /// What scripts that follow find.
 const SERVICE: &str = r#"
 -- For the scripts that follow, which run in the same Lua state. `gate` is what clients ask for
@@ -78,6 +95,8 @@ pub(super) struct Script<'a> {
     pub io: Option<&'a Io>,
     /// Its capability for clients.
     pub service: Option<&'a str>,
+    /// Further capabilities, and the expressions that give them.
+    pub caps: &'a [(String, String)],
     /// A script that uses the driver.
     pub user: Option<&'a str>,
 }
@@ -86,10 +105,9 @@ impl Script<'_> {
     /// The script.
     pub fn text(&self) -> String {
         let name = self.name;
-        let mut text = format!(
-            "-- vi:ft=lua\n-- Made by the packager: starts {name}, then goes on with the image's own \
-             script.\n{HEAD}"
-        );
+        let mark = mark(name);
+        let mut text =
+            format!("-- vi:ft=lua\n{mark} then goes on with the image's own script.\n{HEAD}");
         if let Some(io) = self.io {
             text.push_str("\nlocal bus = ld:new_channel()\n");
             text.push_str(&if io.shared { shared(io) } else { own(io) });
@@ -97,13 +115,13 @@ impl Script<'_> {
         if self.service.is_some() {
             text.push_str("\nlocal server = ld:new_channel()\n");
         }
-        let caps =
-            [self.bus.map(|cap| (cap, "bus")), self.service.map(|cap| (cap, "server:svr()"))];
-        let caps: String = caps
-            .iter()
-            .flatten()
-            .map(|(cap, value)| format!("    [{}] = {value},\n", string(cap)))
-            .collect();
+        if self.caps.iter().any(|(_, value)| value.contains("channel(")) {
+            text.push_str(CHANNEL);
+        }
+        if !self.caps.is_empty() {
+            text.push_str(NEED);
+        }
+        let caps = self.capabilities();
         let words =
             std::iter::once(format!("rom/{}", self.program)).chain(self.args.iter().cloned());
         let _ = write!(
@@ -124,6 +142,23 @@ impl Script<'_> {
         text.push_str(TAIL);
         text
     }
+
+    /// The lines of the driver's table of capabilities.
+    fn capabilities(&self) -> String {
+        let own = [self.bus.map(|cap| (cap, "bus")), self.service.map(|cap| (cap, "server:svr()"))];
+        let own = own.iter().flatten();
+        let own = own.map(|(cap, value)| format!("    [{}] = {value},\n", string(cap)));
+        let more = self.caps.iter().map(|(cap, value)| {
+            let cap = string(cap);
+            format!("    [{cap}] = need({cap}, {value}),\n")
+        });
+        own.chain(more).collect()
+    }
+}
+
+/// How the script of a driver starts, behind its first line.
+pub(super) fn mark(driver: &str) -> String {
+    format!("-- Made by the packager: starts {driver},")
 }
 
 /// An I/O server for the driver.
@@ -167,6 +202,6 @@ end
 }
 
 /// A Lua string. The words have no control characters.
-fn string(word: &str) -> String {
+pub(super) fn string(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A failure at any step leaves the old file or image, and nothing else. Images are changed by the
-//! tools of their file systems, on a copy, without mounting anything.
+//! tools of their file systems, on a copy, without mounting anything. A bootstrap image of L4Re is no
+//! file system: a driver is injected into it, a tool becomes a module.
 
 use std::fs;
 use std::io::{self, Write};
@@ -15,9 +16,12 @@ use std::path::{Path, PathBuf};
 use crate::check::Package;
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::elf::{self, Expect};
+use crate::inject::Injected;
 use crate::manifest::Kind;
+use crate::package::Binary;
 use crate::target::Target;
 
+mod boot;
 mod image;
 mod place;
 mod root;
@@ -39,6 +43,10 @@ pub struct Options {
     pub target: Option<String>,
     /// Install the program as it is, with everything for debuggers.
     pub keep_symbols: bool,
+    /// For a boot image: which of the package's bus configurations.
+    pub bus: Option<String>,
+    /// For a boot image: files that it gets as well, such as the I/O server.
+    pub with: Vec<PathBuf>,
     /// Only say what would be done.
     pub dry_run: bool,
 }
@@ -50,8 +58,11 @@ pub enum Into {
     Root(PathBuf),
     /// An image.
     Image {
-        /// The image: ext2 to ext4, or FAT.
+        /// The image: ext2 to ext4, FAT, a disk with partitions of these, or a bootstrap image of
+        /// L4Re.
         file: PathBuf,
+        /// Number of the partition, counted from 1, if there are several that could be meant.
+        partition: Option<u32>,
         /// Where the changed image goes, if not in its place.
         output: Option<PathBuf>,
     },
@@ -68,6 +79,8 @@ pub struct Installed {
     pub size: u64,
     /// Bytes that were installed.
     pub installed: u64,
+    /// In a boot image: how the driver is started.
+    pub injected: Option<Injected>,
     /// Warnings.
     pub report: Report,
 }
@@ -94,12 +107,21 @@ trait Medium {
 /// [`Failure`] if the program is not good, if its kind has no place in such a system, or if
 /// something cannot be written. The system is then as it was.
 pub fn install(options: &Options) -> Result<Installed, Failure> {
-    let program = Program::load(options)?;
-    let kind = options.kind.or(program.kind);
     let mut medium: Box<dyn Medium> = match &options.into {
         Into::Root(root) => Box::new(root::Root::open(root)?),
-        Into::Image { file, output } => image::open(file, output.as_deref())?,
+        Into::Image { file, partition, output } => {
+            match image::open(file, *partition, output.as_deref())? {
+                Some(medium) => medium,
+                None => return boot::install(options, file, output.as_deref()),
+            }
+        }
     };
+    if options.bus.is_some() || !options.with.is_empty() {
+        let message = "--bus and --with are for boot images, where drivers get their devices";
+        return Err(Diagnostic::error("usage", message).into());
+    }
+    let program = Program::load(options)?;
+    let kind = options.kind.or(program.kind);
     let mut is_folder = |path: &str| medium.is_folder(path);
     let place = place::place(kind, &program.name, options.place.as_deref(), &mut is_folder)?;
     let bytes = if options.keep_symbols { program.bytes.clone() } else { program.stripped()? };
@@ -108,9 +130,9 @@ pub fn install(options: &Options) -> Result<Installed, Failure> {
     if options.dry_run {
         let file = match &options.into {
             Into::Root(root) => root.join(place.trim_start_matches('/')),
-            Into::Image { file, output } => output.as_ref().unwrap_or(file).clone(),
+            Into::Image { file, output, .. } => output.as_ref().unwrap_or(file).clone(),
         };
-        return Ok(Installed { place, file, size, installed, report });
+        return Ok(Installed { place, file, size, installed, injected: None, report });
     }
     medium.write(&place, &bytes)?;
     if medium.read(&place)? != bytes {
@@ -119,7 +141,7 @@ pub fn install(options: &Options) -> Result<Installed, Failure> {
         return Err(Diagnostic::error("install-verify", message).help(help).into());
     }
     let file = medium.finish()?;
-    Ok(Installed { place, file, size, installed, report })
+    Ok(Installed { place, file, size, installed, injected: None, report })
 }
 
 /// The program to install.
@@ -156,15 +178,20 @@ impl Program {
             let help = format!("choose with --target: {}", all.join(", "));
             return Err(Diagnostic::error("install-target", message).file(path).help(help).into());
         };
-        Ok(Self {
+        Ok(Self::packaged(&package, binary, path))
+    }
+
+    /// One of a package's programs.
+    fn packaged(package: &Package, binary: &Binary, path: &Path) -> Self {
+        Self {
             name: package.program.clone(),
             bytes: binary.bytes.clone(),
             kind: Some(package.manifest.driver.kind),
             target: binary.target.clone(),
             drvinfo: binary.info.is_some(),
-            path: path.clone(),
+            path: path.into(),
             report: Report::new(),
-        })
+        }
     }
 
     /// A program without a package.

@@ -1,101 +1,184 @@
 //! Images of file systems, changed by the tools of those.
 //!
-//! All work is done on a copy beside the result. The file system is checked before and after; only
-//! then the copy takes the place of the image.
+//! All work is done on a copy beside the result: of the image, or of the partition that is meant. The
+//! file system is checked before and after; only then the changed image takes the place of the old
+//! one.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use l4re_image::Image;
 use tempfile::TempPath;
 
 use super::Medium;
 use crate::diag::{Diagnostic, Failure};
+use disk::Partition;
 
+mod disk;
 mod ext;
 mod fat;
 mod tool;
 
-/// What an image is.
+/// A file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Ext,
     Fat,
 }
 
-/// Opens an image; `output` is where the changed one goes.
-pub(super) fn open(file: &Path, output: Option<&Path>) -> Result<Box<dyn Medium>, Failure> {
-    let format = format(file)?;
-    let output = output.unwrap_or(file);
-    let copy = Copy::of(file, output)?;
-    Ok(match format {
-        Format::Ext => Box::new(ext::Ext::open(copy)?),
-        Format::Fat => Box::new(fat::Fat::open(copy)?),
-    })
+impl Format {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ext => "ext2/3/4",
+            Self::Fat => "FAT",
+        }
+    }
 }
 
-/// Tells the format by what stands at the start.
-fn format(path: &Path) -> Result<Format, Failure> {
+/// Opens an image, or a partition of it; `output` is where the changed one goes. `None` for a
+/// bootstrap image of L4Re, which has no file system.
+pub(super) fn open(
+    file: &Path,
+    partition: Option<u32>,
+    output: Option<&Path>,
+) -> Result<Option<Box<dyn Medium>>, Failure> {
+    let output = output.unwrap_or(file);
+    let (format, range) = match look(file)? {
+        Content::System(format) => (format, None),
+        Content::Disk(partitions) => {
+            let (format, found) = choose(file, &partitions, partition)?;
+            (format, Some(found.start..found.start + found.len))
+        }
+        Content::Boot => {
+            return match partition {
+                None => Ok(None),
+                Some(_) => Err(no_partitions(file, "a boot image of L4Re")),
+            };
+        }
+    };
+    if partition.is_some() && range.is_none() {
+        return Err(no_partitions(file, &format!("one {} file system", format.name())));
+    }
+    let copy = Copy::of(file, range, output)?;
+    Ok(Some(match format {
+        Format::Ext => Box::new(ext::Ext::open(copy)?),
+        Format::Fat => Box::new(fat::Fat::open(copy)?),
+    }))
+}
+
+fn no_partitions(file: &Path, what: &str) -> Failure {
+    let message = format!("{what}, without partitions");
+    Diagnostic::error("install-image", message).file(file).help("leave --partition out").into()
+}
+
+/// What an image is.
+enum Content {
+    System(Format),
+    Disk(Vec<Partition>),
+    Boot,
+}
+
+/// Tells what an image is by its content.
+fn look(path: &Path) -> Result<Content, Failure> {
     let io = |error: io::Error| Failure::io("read", path, &error);
-    let mut file = fs::File::open(path).map_err(io)?;
+    let mut file = File::open(path).map_err(io)?;
     if !file.metadata().map_err(io)?.is_file() {
         let message = "is no file; a device or a mounted file system is not written to";
         return Err(Diagnostic::error("install-image", message).file(path).into());
     }
+    if let Some(format) = file_system(&mut file, 0).map_err(io)? {
+        return Ok(Content::System(format));
+    }
+    if let Some(partitions) = disk::partitions(&mut file).map_err(|finding| finding.file(path))? {
+        return Ok(Content::Disk(partitions));
+    }
+    let unknown = |failure: &Failure| failure.0.iter().any(|finding| finding.code == "no-image");
+    match Image::open(path) {
+        Err(failure) if unknown(&failure) || file.metadata().map_err(io)?.len() < 4 => {
+            let message = "neither ext2, ext3, ext4 nor FAT, nor a disk with these, nor a boot image \
+                           of L4Re";
+            let help = "make one with mke2fs, mkfs.fat or packager image compose";
+            let finding = Diagnostic::error("install-image", message).file(path).offset(0);
+            Err(finding.help(help).into())
+        }
+        // What is wrong with a damaged one is said where it is opened to be changed.
+        _ => Ok(Content::Boot),
+    }
+}
+
+/// The file system at an offset, told by what stands at its start.
+fn file_system(file: &mut File, offset: u64) -> io::Result<Option<Format>> {
     let mut start = Vec::new();
-    file.by_ref().take(2048).read_to_end(&mut start).map_err(io)?;
+    file.seek(SeekFrom::Start(offset))?;
+    file.take(2048).read_to_end(&mut start)?;
     let at = |offset: usize, wanted: &[u8]| {
         start.get(offset..offset + wanted.len()).is_some_and(|found| found == wanted)
     };
-    let error = |message: &str, help: &str| {
-        Err(Diagnostic::error("install-image", message).file(path).offset(0).help(help).into())
-    };
     if at(1080, &[0x53, 0xef]) {
-        return Ok(Format::Ext);
+        return Ok(Some(Format::Ext));
     }
     let boot_sector = at(510, &[0x55, 0xaa]);
-    let fat_jump = start.first().is_some_and(|byte| [0xeb, 0xe9].contains(byte));
-    if boot_sector && fat_jump && (at(54, b"FAT") || at(82, b"FAT32")) {
-        return Ok(Format::Fat);
-    }
-    if at(512, b"EFI PART") || boot_sector {
-        let help = "copy the partition out (dd), install into it, and copy it back";
-        return error("a disk with partitions, not a file system", help);
-    }
-    if at(0, b"\x7fELF") || is_boot_image(&mut file).map_err(io)? {
-        let help = "packager inject adds a driver to it, with what starts the driver";
-        return error("a boot image of L4Re, not a file system", help);
-    }
-    error("neither ext2, ext3, ext4 nor FAT", "make one with mke2fs or mkfs.fat")
+    let jump = start.first().is_some_and(|byte| [0xeb, 0xe9].contains(byte));
+    let fat = boot_sector && jump && (at(54, b"FAT") || at(82, b"FAT32"));
+    Ok(fat.then_some(Format::Fat))
 }
 
-/// Whether the mark of L4Re's bootstrap stands somewhere in the first part of the file.
-fn is_boot_image(file: &mut fs::File) -> io::Result<bool> {
-    const MARK: &[u8] = b"<< L4Re Bootstrap Image Info >>";
-    let mut start = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    file.take(4 << 20).read_to_end(&mut start)?;
-    Ok(start.windows(MARK.len()).any(|window| window == MARK))
+/// The partition of that number, or the only one with a file system that can be written to.
+fn choose<'a>(
+    path: &Path,
+    partitions: &'a [Partition],
+    wanted: Option<u32>,
+) -> Result<(Format, &'a Partition), Failure> {
+    let io = |error: io::Error| Failure::io("read", path, &error);
+    let mut file = File::open(path).map_err(io)?;
+    let (mut fitting, mut list) = (Vec::new(), Vec::new());
+    for partition in partitions {
+        let format = file_system(&mut file, partition.start).map_err(io)?;
+        let what = format.map_or("neither ext nor FAT", Format::name);
+        let label = partition.label.escape_debug();
+        let label = if partition.label.is_empty() { String::new() } else { format!(" ({label})") };
+        list.push(format!("{}: {what}, {} KiB{label}", partition.number, partition.len >> 10));
+        if let Some(format) = format.filter(|_| wanted.is_none_or(|n| n == partition.number)) {
+            fitting.push((format, partition));
+        }
+    }
+    if let [one] = fitting.as_slice() {
+        return Ok(*one);
+    }
+    let message = match wanted {
+        Some(number) => format!("no partition {number} with ext2, ext3, ext4 or FAT"),
+        None if fitting.is_empty() => "no partition with ext2, ext3, ext4 or FAT".into(),
+        None => format!("{} partitions could be meant", fitting.len()),
+    };
+    let help = match list.as_slice() {
+        [] => "the table of partitions is empty".into(),
+        _ => format!("choose with --partition: {}", list.join("; ")),
+    };
+    Err(Diagnostic::error("partitions", message).file(path).help(help).into())
 }
 
 /// The copy that is worked on; it goes when it is dropped, unless it takes its place.
 struct Copy {
     path: TempPath,
     output: PathBuf,
+    /// The disk and the range that it is the copy of, if it is one of a partition.
+    partition: Option<(PathBuf, Range<u64>)>,
 }
 
 impl Copy {
-    fn of(file: &Path, output: &Path) -> Result<Self, Failure> {
+    fn of(file: &Path, range: Option<Range<u64>>, output: &Path) -> Result<Self, Failure> {
         let io = |error: io::Error| Failure::io("copy to", output, &error);
-        let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let prefix = format!(".{name}.");
-        let draft = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder).map_err(io)?;
-        let path = draft.into_temp_path();
-        // Copies holes as holes and shares blocks where the file system can; keeps the mode.
-        fs::copy(file, &path).map_err(io)?;
-        Ok(Self { path, output: output.into() })
+        let path = draft(output).map_err(io)?;
+        match &range {
+            // Shares blocks where the file system can; keeps the mode.
+            None => fs::copy(file, &path).map(|_| ()),
+            Some(range) => take_out(file, range, &path),
+        }
+        .map_err(io)?;
+        let partition = range.map(|range| (file.to_owned(), range));
+        Ok(Self { path, output: output.into(), partition })
     }
 
     /// A folder for what tools exchange with us, beside nothing that matters.
@@ -106,10 +189,53 @@ impl Copy {
 
     fn persist(self) -> Result<PathBuf, Failure> {
         let io = |error: io::Error| Failure::io("write", &self.output, &error);
-        fs::File::open(&self.path).and_then(|file| file.sync_all()).map_err(io)?;
-        self.path.persist(&self.output).map_err(|error| io(error.error))?;
+        let path = match &self.partition {
+            None => self.path,
+            Some((disk, range)) => {
+                let whole = draft(&self.output).map_err(io)?;
+                fs::copy(disk, &whole).map_err(io)?;
+                put_back(&self.path, range, &whole).map_err(io)?;
+                whole
+            }
+        };
+        File::open(&path).and_then(|file| file.sync_all()).map_err(io)?;
+        path.persist(&self.output).map_err(|error| io(error.error))?;
         Ok(self.output)
     }
+}
+
+/// An empty file beside the one that it will become.
+fn draft(output: &Path) -> io::Result<TempPath> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut draft = tempfile::Builder::new();
+    let draft = draft.prefix(&format!(".{name}.")).tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    Ok(draft.into_temp_path())
+}
+
+/// Copies a partition into a file of its own.
+fn take_out(disk: &Path, range: &Range<u64>, to: &Path) -> io::Result<()> {
+    let mut disk = File::open(disk)?;
+    disk.seek(SeekFrom::Start(range.start))?;
+    let mut part = disk.take(range.end - range.start);
+    let copied = io::copy(&mut part, &mut File::create(to)?)?;
+    if copied == range.end - range.start {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+/// Copies a partition back. The tools must have left it as long as it was.
+fn put_back(part: &Path, range: &Range<u64>, disk: &Path) -> io::Result<()> {
+    let mut part = File::open(part)?;
+    if part.metadata()?.len() != range.end - range.start {
+        return Err(io::Error::other("the partition has another length than before"));
+    }
+    let mut disk = fs::OpenOptions::new().write(true).open(disk)?;
+    disk.seek(SeekFrom::Start(range.start))?;
+    io::copy(&mut part, &mut disk)?;
+    Ok(())
 }
 
 /// Every folder above a file, from the top.
