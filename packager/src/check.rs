@@ -190,7 +190,8 @@ impl Package {
         Ok(Self { manifest, program, binaries, manifest_text, tree, programs, report })
     }
 
-    fn input(&self) -> Input<'_> {
+    /// What it was made of.
+    pub fn input(&self) -> Input<'_> {
         Input {
             manifest: &self.manifest,
             manifest_text: &self.manifest_text,

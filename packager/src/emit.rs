@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::build::{self, Progress};
 use crate::check::Package;
 use crate::diag::{Diagnostic, Failure, Report};
-use crate::package::Tree;
+use crate::package::{self, Tree};
 use crate::systemd::{self, Service, System};
 use crate::{buildroot, manifest};
 
@@ -60,9 +60,9 @@ pub fn emit(options: &Options, progress: &mut dyn Progress) -> Result<Emitted, F
     let folders = match options.format {
         Format::L4re => {
             let mut folders = Vec::new();
-            for (path, package) in &packages {
+            for (_, package) in &packages {
                 let folder = out.join(&package.manifest.driver.name);
-                l4re(path, package, &folder)?;
+                package::emit(&package.input())?.write(&folder)?;
                 folders.push(folder);
             }
             folders
@@ -102,19 +102,6 @@ fn open(path: &Path, progress: &mut dyn Progress, report: &mut Report) -> Result
             Err(Diagnostic::error("no-package", "building it made no package").file(path).into())
         }
     }
-}
-
-/// A package as it is, under its own name.
-fn l4re(path: &Path, package: &Package, folder: &Path) -> Result<(), Failure> {
-    let input_manifest = fs::read_to_string(path.join(manifest::FILE))
-        .map_err(|error| Failure::io("read", &path.join(manifest::FILE), &error))?;
-    let input = crate::package::Input {
-        manifest: &package.manifest,
-        manifest_text: &input_manifest,
-        program: &package.program,
-        binaries: &package.binaries,
-    };
-    crate::package::emit(&input)?.write(folder)
 }
 
 fn for_buildroot(packages: &[(PathBuf, Package)]) -> Result<Tree, Failure> {

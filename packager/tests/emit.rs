@@ -71,7 +71,7 @@ description = "Image of the root file system"
 
 [[cap]]
 name = "virtio_blk"
-source = "channel"
+source = "factory"
 of = "svr"
 
 [[cap]]
@@ -122,6 +122,10 @@ impl Packages {
 fn both() -> [Package; 2] {
     let packages = Packages::new();
     [packages.add(DISK, DRVINFO), packages.add(FILES, PLAIN)]
+}
+
+fn packages_of(text: &str) -> Package {
+    Packages::new().add(text, PLAIN)
 }
 
 fn system(packages: &[Package]) -> Result<System, Failure> {
@@ -282,6 +286,91 @@ fn one_name_for_two_capabilities_is_refused_with_the_way_out() {
     let server = |name| of(name, "[[cap]]\nname = \"fs\"\nsource = \"server\"\n");
     let message = system(&[server("a"), server("b")]).unwrap_err().to_string();
     assert!(message.contains("are both the server of `fs`"), "{message}");
+}
+
+/// A driver like `DISK`, with bus and channel under names of its own.
+fn renamed(name: &str, bus: &str) -> String {
+    let caps = format!(
+        "[[cap]]\nname = \"{name}\"\nvariable = \"SVR\"\nsource = \"server\"\n\
+         [[cap]]\nname = \"{name}_bus\"\nvariable = \"VBUS\"\nsource = \"bus\"\nof = \"{bus}\"\n"
+    );
+    DISK.replace("demo-blk", name) + &caps
+}
+
+#[test]
+fn a_bus_under_another_name_has_it_in_script_and_io_file() {
+    let packages = [Packages::new().add(&renamed("other-blk", "disk_bus"), DRVINFO)];
+    let tree = system(&packages).unwrap().emit();
+    let text = |path: &str| String::from_utf8_lossy(&tree.get(path).unwrap().bytes).into_owned();
+    assert!(text("io/other-blk-pci.io").contains("\n  [\"disk_bus\"] = Io.Vi.System_bus("));
+    for script in ["ned/direct.ned", "ned/systemd.ned"] {
+        let script = text(script);
+        assert!(script.contains("    [\"disk_bus\"] = bus[\"disk_bus\"]:svr(),\n"), "{script}");
+        let entry = "[\"other-blk_bus\"] = need(\"other-blk_bus\", bus[\"disk_bus\"])";
+        assert!(script.contains(entry), "{script}");
+    }
+    assert!(text("ned/direct.ned").contains("L4_CAP_VBUS = \"other-blk_bus\""));
+    let unit = text("root/usr/lib/systemd/system/other-blk.service");
+    assert!(unit.contains("Environment=\"L4_CAP_VBUS=other-blk_bus\""), "{unit}");
+}
+
+#[test]
+fn a_bus_that_nobody_describes_is_refused() {
+    let text = format!("{FILES}\n[[cap]]\nname = \"second_bus\"\nsource = \"bus\"\n");
+    let message = Service::of(&Packages::new().add(&text, PLAIN)).unwrap_err().to_string();
+    assert!(
+        message.contains("nothing says which devices are on the bus `second_bus`"),
+        "{message}"
+    );
+    assert!(message.contains("source = \"given\""), "{message}");
+}
+
+#[test]
+fn services_that_would_share_devices_or_a_programs_name_are_told() {
+    let packages = Packages::new();
+    let [one, mut two] = [("a", "bus_a"), ("b", "bus_b")]
+        .map(|(name, bus)| packages.add(&renamed(name, bus), DRVINFO));
+    let services = |two: &Package| [Service::of(&one).unwrap(), Service::of(two).unwrap()];
+    let (_, report) = System::new(services(&two).into(), false).unwrap();
+    let report: Vec<_> = report.iter().map(ToString::to_string).collect();
+    let wanted = "a.service and b.service both want the devices that match `CC_0180`";
+    assert!(report[0].contains(wanted), "{report:?}");
+    two.program.clone_from(&one.program);
+    let message = System::new(services(&two).into(), false).unwrap_err().to_string();
+    assert!(message.contains("different programs of the name a-drv"), "{message}");
+}
+
+#[test]
+fn one_name_in_one_service_stands_for_one_capability() {
+    let of = |source: &str| {
+        let cap = format!("\n[[cap]]\nname = \"iomem\"\nvariable = \"AGAIN\"\nsource = {source}\n");
+        system(&[packages_of(&format!("{FILES}{cap}"))])
+    };
+    let message = of("\"env\"\nof = \"log\"").unwrap_err().to_string();
+    assert!(message.contains("the name `iomem` would stand for two capabilities"), "{message}");
+    let tree = of("\"given\"").unwrap().emit();
+    let script = String::from_utf8_lossy(&tree.get("ned/direct.ned").unwrap().bytes).into_owned();
+    assert_eq!(script.matches("[\"iomem\"] = need(").count(), 1, "{script}");
+    assert!(script.contains("L4_CAP_AGAIN = \"iomem\""), "{script}");
+}
+
+#[test]
+fn the_module_list_has_an_entry_for_each_way_to_attach_devices() {
+    let [disk, files] = both();
+    let list = |packages: &[Package]| {
+        let tree = system(packages).unwrap().emit();
+        String::from_utf8_lossy(&tree.get("ned/direct.modules").unwrap().bytes).into_owned()
+    };
+    let entries = |text: &str| -> Vec<String> {
+        let entries = text.lines().filter_map(|line| line.strip_prefix("entry[arch=arm64] "));
+        entries.map(str::to_owned).collect()
+    };
+    let text = list(&[disk, files]);
+    assert_eq!(entries(&text), ["services-pci"]);
+    assert!(text.contains("module[fname=demo-blk.io] demo-blk-pci.io\n"), "{text}");
+    let text = list(&[packages_of(FILES)]);
+    assert_eq!(entries(&text), ["services"]);
+    assert!(!text.contains("module io"), "{text}");
 }
 
 #[test]

@@ -90,6 +90,9 @@ pub struct Cap {
 pub enum Source {
     /// A channel of that name; this program is a client.
     Channel(String),
+    /// A channel of that name; this program is a client that may ask its server for objects, such as
+    /// devices.
+    Factory(String),
     /// A channel of that name; this program is its server.
     Server(String),
     /// A virtual bus of that name, made by io.
@@ -101,12 +104,13 @@ pub enum Source {
 }
 
 impl Source {
-    const NAMES: [&'static str; 5] = ["channel", "server", "bus", "env", "given"];
+    const NAMES: [&'static str; 6] = ["channel", "factory", "server", "bus", "env", "given"];
 
     /// Its name in `driver.toml`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Channel(_) => "channel",
+            Self::Factory(_) => "factory",
             Self::Server(_) => "server",
             Self::Bus(_) => "bus",
             Self::Env(_) => "env",
@@ -243,6 +247,7 @@ fn cap_source(
     let of = super::read::checked(document, "of", Some(of), rules_cap_name)?;
     Some(match source {
         "channel" => Source::Channel(of),
+        "factory" => Source::Factory(of),
         "server" => Source::Server(of),
         "bus" => Source::Bus(of),
         _ => Source::Given,

@@ -4,6 +4,8 @@
 //! [`emit`] is a function from checked input to a [`Tree`] of files in memory; nothing in it depends
 //! on the time, the machine or the order of anything, so equal input gives equal files.
 
+use std::collections::BTreeMap;
+
 use crate::diag::{Diagnostic, Failure};
 use crate::drvinfo::DriverInfo;
 use crate::manifest::{self, Manifest};
@@ -92,6 +94,18 @@ pub fn emit(input: &Input<'_>) -> Result<Tree, Failure> {
         tree.text("doc/usage.md", usage::text(&example, info));
     }
     Ok(tree)
+}
+
+/// io's configuration for the driver's bus by file name, one for each way to attach the devices. The
+/// bus is called `bus` in it, which need not be what the program calls it. Empty if it has none.
+///
+/// # Errors
+///
+/// As [`emit`].
+pub fn bus_files(input: &Input<'_>, bus: &str) -> Result<BTreeMap<String, String>, Failure> {
+    let mut example = Example::new(input, common_info(input.binaries)?)?;
+    example.bus = example.bus.map(|_| bus);
+    Ok(io::files(&example))
 }
 
 /// The description that all programs share.

@@ -5,16 +5,18 @@
 //! in. Units and the script of ned are written from one [`System`], so they cannot disagree;
 //! [`check`] looks at units and scripts from elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Package;
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::drvinfo::Cap as Described;
 use crate::manifest::systemd::{Systemd, variable_of};
 use crate::manifest::{Cap, Source};
-use crate::package::Tree;
+use crate::package::{self, Tree};
+use crate::target::Target;
 
 pub mod check;
+mod modules;
 mod ned;
 pub mod script;
 mod table;
@@ -48,6 +50,12 @@ pub struct Service {
     pub settings: Systemd,
     /// The capabilities, sorted by their variable.
     pub caps: Vec<Cap>,
+    /// io's configuration for its bus by file name, one for each way to attach its devices.
+    pub io: BTreeMap<String, String>,
+    /// What io looks for on that bus: identifications of devices.
+    pub devices: BTreeSet<String>,
+    /// What there is a program for.
+    pub targets: Vec<Target>,
 }
 
 impl Service {
@@ -59,26 +67,32 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`Failure`] for what starts before there is a systemd.
+    /// [`Failure`] for what starts before there is a systemd, and for a bus that nobody describes.
     pub fn of(package: &Package) -> Result<Self, Failure> {
         let driver = &package.manifest.driver;
         let Some(folder) = driver.kind.folder() else {
             let message = format!("{} is of the kind `init`: it is no service", driver.name);
             return Err(Diagnostic::error("init", message).into());
         };
-        let described = package.binaries.first().and_then(|binary| binary.info.as_ref());
-        let described = described.map_or(&[][..], |info| &info.caps);
+        let info = package.binaries.first().and_then(|binary| binary.info.as_ref());
+        let described = info.map_or(&[][..], |info| &info.caps);
         let mut caps: BTreeMap<String, Cap> = BTreeMap::new();
         for cap in described.iter().filter_map(default_cap).chain(package.manifest.caps.clone()) {
             caps.insert(cap.variable.clone(), cap);
         }
+        let caps: Vec<Cap> = caps.into_values().collect();
+        let bus = info.and_then(|info| info.bus()).map(|cap| variable_of(&cap.name));
+        let devices = &package.manifest.l4re.bus;
         Ok(Self {
+            devices: devices.pci.iter().chain(&devices.compatible).cloned().collect(),
+            io: bus_files(package, bus.as_deref(), &caps)?,
+            targets: package.binaries.iter().map(|binary| binary.target.clone()).collect(),
             driver: driver.name.clone(),
             description: driver.description.clone(),
             program: package.program.clone(),
             folder: folder.into(),
             settings: package.manifest.systemd.clone(),
-            caps: caps.into_values().collect(),
+            caps,
         })
     }
 
@@ -91,6 +105,29 @@ impl Service {
     pub fn path(&self) -> String {
         format!("{}/{}", self.folder, self.program)
     }
+}
+
+/// io's configuration for the bus of a driver, which the program knows by this variable.
+fn bus_files(
+    package: &Package,
+    variable: Option<&str>,
+    caps: &[Cap],
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut files = BTreeMap::new();
+    for cap in caps {
+        let Source::Bus(of) = &cap.source else { continue };
+        if variable != Some(&cap.variable) {
+            let message = format!(
+                "nothing says which devices are on the bus `{of}` ({VARIABLE}{}): [l4re.bus] is \
+                 about the one that the program describes",
+                cap.variable
+            );
+            let help = "use source = \"given\" and supply the bus in the script";
+            return Err(Diagnostic::error("no-bus", message).help(help).into());
+        }
+        files = package::bus_files(&package.input(), of)?;
+    }
+    Ok(files)
 }
 
 /// What is assumed of a capability that the program describes.
@@ -132,7 +169,7 @@ impl System {
     }
 
     /// The files: a root file system's folder `root` with units, drop-ins and links, the scripts of
-    /// ned, and a table for people.
+    /// ned, configurations of io, a module list, and a table for people.
     pub fn emit(&self) -> Tree {
         let mut tree = Tree::default();
         for service in &self.services {
@@ -140,6 +177,10 @@ impl System {
         }
         tree.text(MARK, ned::with_systemd(self));
         tree.text("ned/direct.ned", ned::direct(self));
+        tree.text("ned/direct.modules", modules::list(self));
+        for (name, text) in self.services.iter().flat_map(|service| &service.io) {
+            tree.text(&format!("io/{name}"), text.clone());
+        }
         tree.text("README.md", write::readme(self));
         tree
     }

@@ -32,6 +32,12 @@ end
 /// Arguments of systemd that show what it does.
 const DEBUG: [&str; 2] = ["systemd.log_level=debug", "systemd.debug-shell"];
 
+/// Priorities: io, services that use no other one, from one to its clients, and the lowest.
+const IO: u8 = 0x70;
+const DRIVER: u8 = 0x50;
+const STEP: u8 = 0x10;
+const LOWEST: u8 = 0x10;
+
 /// The script that starts systemd.
 pub(super) fn with_systemd(system: &System) -> String {
     let mut text = head("Starts systemd with the capabilities that its services need.", system);
@@ -40,7 +46,7 @@ pub(super) fn with_systemd(system: &System) -> String {
     let debug = if system.debug { &DEBUG[..] } else { &[] };
     let command = std::iter::once("rom/systemd").chain(debug.iter().copied());
     let command: Vec<String> = command.map(string).collect();
-    start(&mut text, "systemd", &caps, &command);
+    start(&mut text, "systemd", DRIVER, &caps, &command);
     text
 }
 
@@ -48,7 +54,9 @@ pub(super) fn with_systemd(system: &System) -> String {
 pub(super) fn direct(system: &System) -> String {
     let mut text = head("Starts the services of the units without systemd.", system);
     for service in system.services() {
-        let caps: Vec<&Cap> = service.caps.iter().collect();
+        let own = table(std::slice::from_ref(service));
+        let caps: Vec<&Cap> = own.into_values().map(|(cap, _)| cap).collect();
+        let priority = priority(system.services(), service);
         let mut command = vec![string(&format!("rom/{}", service.program))];
         command.extend(service.settings.options.iter().map(|option| string(option)));
         let variables: Vec<String> = pairs(service)
@@ -59,9 +67,30 @@ pub(super) fn direct(system: &System) -> String {
             command.push(format!("{{ {} }}", variables.join(", ")));
         }
         text.push('\n');
-        start(&mut text, &service.driver, &caps, &command);
+        start(&mut text, &service.driver, priority, &caps, &command);
     }
     text
+}
+
+/// A service's priority: below those whose channels it uses.
+fn priority(services: &[Service], service: &Service) -> u8 {
+    DRIVER - STEP * distance(services, service, (DRIVER - LOWEST) / STEP)
+}
+
+/// How many services stand between this one and a driver that uses none; at most `limit`, also if
+/// they use each other in a circle.
+fn distance(services: &[Service], service: &Service, limit: u8) -> u8 {
+    let servers = service.caps.iter().filter_map(|cap| match &cap.source {
+        Source::Channel(of) | Source::Factory(of) => Some(Source::Server(of.clone())),
+        _ => None,
+    });
+    let serving = servers.flat_map(|server| {
+        services.iter().filter(move |other| other.caps.iter().any(|cap| cap.source == server))
+    });
+    match limit {
+        0 => 0,
+        _ => serving.map(|other| 1 + distance(services, other, limit - 1)).max().unwrap_or(0),
+    }
 }
 
 fn head(what: &str, system: &System) -> String {
@@ -73,7 +102,7 @@ fn head(what: &str, system: &System) -> String {
     let all = || services.iter().flat_map(|service| &service.caps);
     let channels: BTreeSet<&str> = all()
         .filter_map(|cap| match &cap.source {
-            Source::Channel(of) | Source::Server(of) => Some(of.as_str()),
+            Source::Channel(of) | Source::Factory(of) | Source::Server(of) => Some(of.as_str()),
             _ => None,
         })
         .collect();
@@ -125,7 +154,7 @@ fn channel_table(text: &mut String, name: &str, channels: &BTreeSet<&str>) {
 /// io, with one configuration for each driver that has a bus.
 fn io(text: &mut String, buses: &BTreeMap<&str, &Service>) {
     text.push_str(
-        "\n-- Each rom/<driver>.io is one of the files in assets/io of the driver's package.\n",
+        "\n-- Each rom/<driver>.io is one of the files io/<driver>-….io beside this script's folder.\n",
     );
     let files: BTreeSet<String> =
         buses.values().map(|service| format!(" rom/{}.io", service.driver)).collect();
@@ -133,7 +162,7 @@ fn io(text: &mut String, buses: &BTreeMap<&str, &Service>) {
         buses.keys().map(|of| format!("    [{0}] = bus[{0}]:svr(),\n", string(of))).collect();
     let _ = write!(
         text,
-        "ld:start({{\n  log = {{ \"io\", \"g\" }},\n  scheduler = scheduler(0x70),\n  caps = {{\n    \
+        "ld:start({{\n  log = {{ \"io\", \"g\" }},\n  scheduler = scheduler({IO:#x}),\n  caps = {{\n    \
          sigma0 = L4.cast(L4.Proto.Factory, L4.Env.sigma0):create(L4.Proto.Sigma0),\n    \
          icu = L4.Env.icu,\n    iommu = L4.Env.iommu, -- nothing where there is none\n{buses}  }},\n\
          }}, \"rom/io rom/hw_devices.io{}\")\n",
@@ -141,10 +170,11 @@ fn io(text: &mut String, buses: &BTreeMap<&str, &Service>) {
     );
 }
 
-fn start(text: &mut String, tag: &str, caps: &[&Cap], command: &[String]) {
+fn start(text: &mut String, tag: &str, priority: u8, caps: &[&Cap], command: &[String]) {
     let _ = write!(
         text,
-        "ld:startv({{\n  log = {{ {}, \"b\" }},\n  scheduler = scheduler(0x50),\n  caps = {{\n",
+        "ld:startv({{\n  log = {{ {}, \"b\" }},\n  scheduler = scheduler({priority:#x}),\n  \
+         caps = {{\n",
         string(tag)
     );
     for cap in caps {
@@ -162,6 +192,7 @@ fn start(text: &mut String, tag: &str, caps: &[&Cap], command: &[String]) {
 fn expression(name: &str, source: &Source) -> String {
     match source {
         Source::Channel(of) => format!("channel[{}]", string(of)),
+        Source::Factory(of) => format!("channel[{}]:m(\"rws\")", string(of)),
         Source::Server(of) => format!("channel[{}]:svr()", string(of)),
         Source::Bus(of) => format!("bus[{}]", string(of)),
         Source::Env(of) => format!("L4.Env.{of}"),

@@ -25,14 +25,11 @@ pub(super) fn check(services: &[Service]) -> Report {
     let mut report = Report::new();
     let table = table(services);
     for (index, service) in services.iter().enumerate() {
-        if services.iter().take(index).any(|other| other.driver == service.driver) {
-            let message = format!("two services would be {}", service.unit());
-            let diagnostic = Diagnostic::error("two-units", message);
-            report.push(diagnostic.help("give the drivers different names"));
-        }
+        let before = services.iter().take(index);
+        report.extend(before.filter_map(|other| clash(service, other)));
         for cap in &service.caps {
             if let Some(&(first, owner)) = table.get(cap.name.as_str())
-                && owner != service
+                && !std::ptr::eq(first, cap)
             {
                 report.extend(conflict(cap, service, first, owner));
             }
@@ -42,7 +39,27 @@ pub(super) fn check(services: &[Service]) -> Report {
     report
 }
 
-/// What two services that name one entry may not do.
+/// What two services cannot share.
+fn clash(service: &Service, other: &Service) -> Option<Diagnostic> {
+    let (one, two) = (other.unit(), service.unit());
+    if one == two {
+        let diagnostic = Diagnostic::error("two-units", format!("two services would be {one}"));
+        return Some(diagnostic.help("give the drivers different names"));
+    }
+    if other.program == service.program {
+        let message =
+            format!("{one} and {two} have different programs of the name {}", other.program);
+        let help = "set `program` in one driver.toml, and the name of the binary in its Cargo.toml";
+        return Some(Diagnostic::error("two-programs", message).help(help));
+    }
+    let device = service.devices.intersection(&other.devices).next()?;
+    let message = format!("{one} and {two} both want the devices that match `{device}`");
+    let help =
+        "io puts a device on one bus: narrow [l4re.bus] of one of them, or edit the files in io/";
+    Some(Diagnostic::warning("same-devices", message).help(help))
+}
+
+/// What two capabilities with one name may not do.
 fn conflict(cap: &Cap, service: &Service, first: &Cap, owner: &Service) -> Option<Diagnostic> {
     let (one, other) = (owner.unit(), service.unit());
     let name = &cap.name;
@@ -60,6 +77,10 @@ fn conflict(cap: &Cap, service: &Service, first: &Cap, owner: &Service) -> Optio
             of(&cap.source).map(|of| format!(" of = \"{of}\"")).unwrap_or_default()
         );
         return Some(Diagnostic::error("cap-conflict", message).help(help));
+    }
+    // A program may know one capability by two variables.
+    if owner == service {
+        return None;
     }
     let (what, code) = match cap.source {
         Source::Server(_) => ("are both the server of", "two-servers"),
@@ -82,7 +103,7 @@ fn unserved<'a>(
         caps.any(|cap| matches!(&cap.source, Source::Server(of) if of == wanted))
     };
     service.caps.iter().filter_map(move |cap| match &cap.source {
-        Source::Channel(of) if !served(of) => {
+        Source::Channel(of) | Source::Factory(of) if !served(of) => {
             let message = format!(
                 "{} uses the channel `{of}`, which none of these services serves",
                 service.unit()
@@ -100,7 +121,11 @@ fn unserved<'a>(
 /// The channel, bus or name that a source is about.
 pub(super) fn of(source: &Source) -> Option<&str> {
     match source {
-        Source::Channel(of) | Source::Server(of) | Source::Bus(of) | Source::Env(of) => Some(of),
+        Source::Channel(of)
+        | Source::Factory(of)
+        | Source::Server(of)
+        | Source::Bus(of)
+        | Source::Env(of) => Some(of),
         Source::Given => None,
     }
 }
@@ -109,6 +134,7 @@ pub(super) fn of(source: &Source) -> Option<&str> {
 pub(super) fn described(cap: &Cap) -> String {
     match &cap.source {
         Source::Channel(of) => format!("the client's end of the channel `{of}`"),
+        Source::Factory(of) => format!("the channel `{of}`, with the right to ask for objects"),
         Source::Server(of) => format!("the server's end of the channel `{of}`"),
         Source::Bus(of) => format!("the virtual bus `{of}`"),
         Source::Env(of) => format!("ned's own `{of}`"),

@@ -92,10 +92,12 @@ pub(super) fn readme(system: &System) -> String {
          | path | is |\n|---|---|\n\
          | `root/` | units, drop-ins and links, to be laid over a root file system |\n\
          | `ned/systemd.ned` | the script that starts systemd with the capabilities below |\n\
-         | `ned/direct.ned` | the same services started by ned, without systemd |\n\n\
+         | `ned/direct.ned` | the same services started by ned, without systemd |\n\
+         | `ned/direct.modules` | the module list for that |\n\
+         | `io/` | configurations of io with the buses that the scripts name |\n\n\
          ## Capabilities\n\n\
          A program finds the name of its capability in the variable, and the capability under that \
-         name\nin the table of the task.\n\n\
+         name\nin the table of the task. Programs made with l4re-runtime do so by themselves.\n\n\
          | unit | variable | name | comes from | what for |\n|---|---|---|---|---|\n",
     );
     for service in system.services() {
