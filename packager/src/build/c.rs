@@ -11,23 +11,22 @@ use super::Workspace;
 use super::toolchain::{CLibrary, Tools, fingerprint, run, write_if_missing};
 use crate::diag::{Diagnostic, Failure};
 use crate::manifest::C;
+use crate::target::Target;
 
-/// Options for every C file of every target. Freestanding: there is no host below the C library.
+/// Options for every C file of every target. Freestanding: there is no host below.
 /// No unwind tables: the linker script throws them away.
-const FLAGS: [&str; 12] = [
+pub(crate) const FREESTANDING: [&str; 7] = [
     "-std=gnu11",
-    "-O2",
-    "-g",
     "-Wall",
     "-ffreestanding",
     "-fno-pic",
     "-fno-stack-protector",
     "-fno-asynchronous-unwind-tables",
     "-fno-common",
-    "-ffunction-sections",
-    "-fdata-sections",
-    "-nostdinc",
 ];
+
+/// Further options for the files of a driver's program.
+const FLAGS: [&str; 5] = ["-O2", "-g", "-ffunction-sections", "-fdata-sections", "-nostdinc"];
 
 impl Tools<'_> {
     /// Compiles the C files and gives the arguments that link them with the C library.
@@ -44,8 +43,8 @@ impl Tools<'_> {
     ) -> Result<Vec<String>, Failure> {
         // Neither the folder this tool runs in nor the way the driver's is named shows in objects.
         let folder = &folder.canonicalize().map_err(|error| Failure::io("find", folder, &error))?;
-        let compiler = self.compiler();
-        let builtin = self.builtin_headers(&compiler)?;
+        let compiler = cross_tool(self.target, "gcc");
+        let builtin = builtin_headers(self.target, &compiler)?;
         let scratch = workspace.target_dir.join("c").join(&self.target.name);
         fs::create_dir_all(&scratch).map_err(|error| Failure::io("make", &scratch, &error))?;
         let mut link = Vec::new();
@@ -59,6 +58,7 @@ impl Tools<'_> {
             let mut command = Command::new(&compiler);
             command
                 .current_dir(&workspace.root)
+                .args(FREESTANDING)
                 .args(FLAGS)
                 .args(&self.target.c.flags)
                 .arg("-c")
@@ -89,39 +89,41 @@ impl Tools<'_> {
         link.push("-lc".into());
         Ok(link)
     }
+}
 
-    fn compiler(&self) -> OsString {
-        let given = env::var_os("CROSS_COMPILE").filter(|prefix| !prefix.is_empty());
-        let mut compiler = given.unwrap_or_else(|| self.target.c.cross_compile.clone().into());
-        compiler.push("gcc");
-        // A path is one from here, wherever the compiler is started.
-        let path = Path::new(&compiler);
-        let named = path.components().nth(1).and_then(|_| std::path::absolute(path).ok());
-        named.map_or(compiler.clone(), PathBuf::into_os_string)
-    }
+/// A tool of the cross compiler's family, such as `aarch64-linux-gnu-gcc`; `CROSS_COMPILE` stands
+/// for the prefix.
+pub(crate) fn cross_tool(target: &Target, name: &str) -> OsString {
+    let given = env::var_os("CROSS_COMPILE").filter(|prefix| !prefix.is_empty());
+    let mut tool = given.unwrap_or_else(|| target.c.cross_compile.clone().into());
+    tool.push(name);
+    // A path is one from here, wherever the tool is started.
+    let path = Path::new(&tool);
+    let named = path.components().nth(1).and_then(|_| std::path::absolute(path).ok());
+    named.map_or(tool.clone(), PathBuf::into_os_string)
+}
 
-    /// The folder with the compiler's own headers (`stddef.h`, `stdarg.h`): without it `-nostdinc`
-    /// would hide them too, and without `-nostdinc` the headers of some Linux would be found.
-    fn builtin_headers(&self, compiler: &OsString) -> Result<PathBuf, Failure> {
-        let name = compiler.to_string_lossy();
-        let failed = |message: String| {
-            let package = &self.target.c.package;
-            let help = format!(
-                "install it with `apt-get install {package}`, or name another with CROSS_COMPILE"
-            );
-            Failure::from(Diagnostic::error("no-c-compiler", message).help(help))
-        };
-        let output = Command::new(compiler).arg("-print-file-name=include").output();
-        let output = output.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => failed(format!("the C compiler {name} is not installed")),
-            _ => failed(format!("cannot start the C compiler {name}: {error}")),
-        })?;
-        let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-        if output.status.success() && path.is_absolute() {
-            Ok(path)
-        } else {
-            Err(failed(format!("{name} does not tell where its headers are; is it a gcc?")))
-        }
+/// The folder with the compiler's own headers (`stddef.h`, `stdarg.h`): without it `-nostdinc`
+/// would hide them too, and without `-nostdinc` the headers of some Linux would be found.
+pub(crate) fn builtin_headers(target: &Target, compiler: &OsString) -> Result<PathBuf, Failure> {
+    let name = compiler.to_string_lossy();
+    let failed = |message: String| {
+        let package = &target.c.package;
+        let help = format!(
+            "install it with `apt-get install {package}`, or name another with CROSS_COMPILE"
+        );
+        Failure::from(Diagnostic::error("no-c-compiler", message).help(help))
+    };
+    let output = Command::new(compiler).arg("-print-file-name=include").output();
+    let output = output.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => failed(format!("the C compiler {name} is not installed")),
+        _ => failed(format!("cannot start the C compiler {name}: {error}")),
+    })?;
+    let path = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
+    if output.status.success() && path.is_absolute() {
+        Ok(path)
+    } else {
+        Err(failed(format!("{name} does not tell where its headers are; is it a gcc?")))
     }
 }
 
@@ -135,7 +137,8 @@ fn library_path(ours: &Path) -> OsString {
     path
 }
 
-fn prefix_map(from: &Path, to: &str) -> OsString {
+/// The option that hides a folder of this machine in what is compiled.
+pub(crate) fn prefix_map(from: &Path, to: &str) -> OsString {
     let mut flag = OsString::from("-ffile-prefix-map=");
     flag.push(from);
     flag.push(format!("={to}"));

@@ -15,6 +15,12 @@ pub(super) fn hint(line: &str) -> Option<&'static str> {
              `ar rcs libgcc_eh.a` in a folder that LIBRARY_PATH names",
         );
     }
+    if line.contains("udi") && line.contains(".h: no such file") {
+        return Some(
+            "name the folder with the headers of UDI's interfaces by UDI_PUB_INCLUDE, further \
+             ones by -I in UDI_CCOPTS",
+        );
+    }
     let objects =
         ["crt0.o", "crt1.o", "rcrt1.o", "scrt1.o", "crti.o", "crtn.o", "crtbegin", "crtend"];
     if objects.iter().any(|object| line.contains(object)) {
@@ -51,6 +57,7 @@ mod tests {
             ("rust-lld: error: unable to find library -lgcc_eh", "ar rcs libgcc_eh.a"),
             ("rust-lld: error: cannot open crt1.o: No such file or directory", "pre-link-objects"),
             ("ld: cannot find crti.o: No such file or directory", "pre-link-objects"),
+            ("a.c:1:10: fatal error: udi.h: No such file or directory", "UDI_PUB_INCLUDE"),
         ] {
             assert!(hint(line).unwrap().contains(words), "{line}");
         }

@@ -17,6 +17,9 @@ mod toolchain;
 pub use cargo::Workspace;
 pub use toolchain::Tools;
 
+pub(crate) use c::{FREESTANDING, builtin_headers, cross_tool, prefix_map};
+pub(crate) use toolchain::run as run_tool;
+
 /// What to build.
 #[derive(Debug, Clone, Default)]
 pub struct Options {

@@ -189,18 +189,18 @@ pub(super) fn write_if_missing(path: &Path, bytes: &[u8]) -> Result<(), Failure>
 }
 
 /// Runs a compiler, whose messages go to where ours go.
-pub(super) fn run(command: &mut Command, failure: &str) -> Result<(), Failure> {
+pub(crate) fn run(command: &mut Command, failure: &str) -> Result<(), Failure> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     // The pipe hides the terminal from cargo.
     if io::stderr().is_terminal() {
         command.env("CARGO_TERM_COLOR", "always");
     }
-    let mut child = command.spawn().map_err(|error| cargo::not_started(&error))?;
+    let mut child = command.spawn().map_err(|error| not_started(command, &error))?;
     let mut hint = None;
     if let Some(messages) = child.stderr.take() {
         hint = hints::pass_on(messages, &mut io::stderr()).unwrap_or_default();
     }
-    let status = child.wait().map_err(|error| cargo::not_started(&error))?;
+    let status = child.wait().map_err(|error| not_started(command, &error))?;
     if status.success() {
         return Ok(());
     }
@@ -210,6 +210,15 @@ pub(super) fn run(command: &mut Command, failure: &str) -> Result<(), Failure> {
         Some(hint) => diagnostic.help(hint).into(),
         None => diagnostic.into(),
     })
+}
+
+fn not_started(command: &Command, error: &io::Error) -> Failure {
+    let program = command.get_program();
+    if program == "cargo" {
+        return cargo::not_started(error);
+    }
+    let message = format!("cannot start {}: {error}", program.to_string_lossy());
+    Diagnostic::error("no-tool", message).help("is it installed?").into()
 }
 
 fn rustc(folder: &Path, args: &[&str]) -> Result<String, Failure> {

@@ -10,17 +10,17 @@ use crate::elf::Program;
 use crate::{build, check, run};
 
 mod args;
+mod emit;
 mod extract;
 mod image;
 mod inject;
-mod list;
-mod emit;
-mod output;
-mod rootfs;
-mod pick;
 mod install;
-mod udi;
+mod list;
+mod output;
+mod pick;
 mod resolve;
+mod rootfs;
+mod udi;
 mod wrap;
 
 use args::{Cli, Verb};
@@ -28,8 +28,8 @@ use output::Output;
 
 /// Runs the command; the exit code is 0 if all is well, 1 if the work failed, 2 for wrong usage.
 pub fn main() -> ExitCode {
-    if let Some(good) = udi::applet(std::env::args_os().next().as_deref()) {
-        return if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if let Some(code) = udi::applet(std::env::args_os().next().as_deref()) {
+        return code;
     }
     // Wrong usage ends here, with code 2.
     let cli = Cli::parse();

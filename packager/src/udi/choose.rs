@@ -1,11 +1,15 @@
 //! Asking somebody at a terminal.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::path::Path;
 
 use crate::diag::{Diagnostic, Failure};
 
 /// How many answers that make no sense are put up with.
 const TRIES: usize = 5;
+
+/// Longest answer that is read, in bytes.
+const LINE_MAX: u64 = 4096;
 
 /// Who can be asked.
 pub trait Ask {
@@ -33,6 +37,11 @@ impl Ask for Terminal {
     }
 }
 
+/// A path without what would disturb the terminal.
+pub(super) fn shown(path: &Path) -> String {
+    path.to_string_lossy().escape_debug().to_string()
+}
+
 /// Shows the items and reads an answer: numbers from 1, separated by blanks or commas, or `all`.
 fn ask(
     input: &mut dyn BufRead,
@@ -48,8 +57,11 @@ fn ask(
     for _ in 0..TRIES {
         write!(output, "{question} (numbers, `all`, or nothing to stop): ").map_err(io)?;
         output.flush().map_err(io)?;
-        let mut line = String::new();
-        if input.read_line(&mut line).map_err(io)? == 0 || line.trim().is_empty() {
+        let mut line = Vec::new();
+        let mut limited = Read::take(&mut *input, LINE_MAX);
+        let length = limited.read_until(b'\n', &mut line).map_err(io)?;
+        let line = String::from_utf8_lossy(&line);
+        if length == 0 || line.trim().is_empty() {
             return Err(failed("nothing was chosen"));
         }
         match answer(&line, items.len()) {

@@ -1,12 +1,14 @@
 //! `udimkpkg`: from a driver's folder to its package file.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use l4re_udi::archive::{Component, ENDING, File, Limits, Package, Place};
 use l4re_udi::{exports, props, section};
 
-use super::{Project, write_file};
+use super::{Project, modules, write_file};
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::manifest;
 
@@ -99,7 +101,7 @@ pub fn mkpkg(options: &Options) -> Result<Packed, Failure> {
         contents => collect.modules(options, contents, &mut report)?,
     };
     let source = match options.contents {
-        Contents::Binary => false,
+        Contents::Binary => collect.headers()?,
         contents => collect.source(contents, modules.is_some(), &mut report)?,
     };
     if modules.is_none() && !source {
@@ -144,12 +146,13 @@ fn existing(file: &Path, wanted: Existing) -> Result<Package, Failure> {
 pub fn read(file: &Path) -> Result<Package, Failure> {
     let limits = Limits::default();
     let io = |error| Failure::io("read", file, &error);
-    let size = fs::metadata(file).map_err(io)?.len();
-    if size > limits.archive {
-        let message = format!("{size} bytes, at most {} are read", limits.archive);
-        return Err(Diagnostic::error("udi-size", message).file(file).into());
+    let opened = fs::File::open(file).map_err(io)?;
+    if !opened.metadata().map_err(io)?.is_file() {
+        return Err(Diagnostic::error("udi-archive", "is no file").file(file).into());
     }
-    let bytes = fs::read(file).map_err(io)?;
+    // One byte more than is taken: the rest of what is larger is not read.
+    let mut bytes = Vec::new();
+    opened.take(limits.archive.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
     Package::from_bytes(&bytes, limits).map_err(|finding| finding.file(file).into())
 }
 
@@ -171,14 +174,15 @@ impl Collect<'_> {
         let mut kept = self.component.without("bin");
         std::mem::swap(self.component, &mut kept);
         let mut found = None;
-        for (abi, _) in self.project.abis(options.abi.as_deref())? {
+        let abis = self.project.packed_abis(&options.modules, options.abi.as_deref())?;
+        for abi in abis {
             for module in properties.modules() {
                 let path = self.project.module(&options.modules, &abi, module);
                 if !path.is_file() {
                     let message = "there is no such module";
                     let help = "build it first: packager udi build (udibuild)";
                     let missing = |severity: fn(&'static str, &'static str) -> Diagnostic| {
-                        severity("udi-module", message).file(&path).help(help)
+                        severity("udi-no-module", message).file(&path).help(help)
                     };
                     if contents == Contents::Binary {
                         return Err(missing(Diagnostic::error).into());
@@ -206,7 +210,11 @@ impl Collect<'_> {
         let properties = &self.project.properties;
         let about = |finding: Diagnostic| Failure::from(finding.file(path));
         let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
-        report.extend_about(path, exports::check(&bytes, &properties.exports()).map_err(about)?);
+        let findings = match self.project.server {
+            Some(_) => exports::check(&bytes, &properties.exports()),
+            None => modules::judge(&bytes, properties),
+        };
+        report.extend_about(path, findings.map_err(about)?);
         if module != properties.primary_module() {
             return Ok(bytes);
         }
@@ -231,7 +239,8 @@ impl Collect<'_> {
             return Ok(false);
         }
         self.component.clone_from(&self.component.without("src"));
-        let files: Vec<String> = properties.source_files().map(String::from).collect();
+        // Several modules can have a file in common.
+        let files: BTreeSet<String> = properties.source_files().map(String::from).collect();
         self.add(&format!("src/{}", props::FILE), properties.to_string().into_bytes(), false)?;
         for file in files {
             let bytes = self.read(&file)?;
@@ -240,18 +249,31 @@ impl Collect<'_> {
         Ok(true)
     }
 
+    /// Adds the headers that a library provides: who uses its modules needs them. There is no source.
+    fn headers(&mut self) -> Result<bool, Failure> {
+        let headers: BTreeSet<&str> = self.project.properties.provided_headers().collect();
+        for name in headers {
+            let path = format!("src/{name}");
+            if self.component.get(&path).is_none() {
+                let bytes = self.read(name)?;
+                self.add(&path, bytes, false)?;
+            }
+        }
+        Ok(false)
+    }
+
     /// Adds what is neither module nor source.
     fn extra(&mut self) -> Result<(), Failure> {
         let properties = &self.project.properties;
         let readable = properties.readable_files().map(|name| ("extra", name.to_owned()));
         let messages = properties.message_files().map(|name| ("msg", name.to_owned()));
-        let files: Vec<_> = readable.chain(messages).collect();
+        let files: BTreeSet<_> = readable.chain(messages).collect();
         self.component.clone_from(&self.component.without("extra").without("msg"));
         for (folder, name) in files {
-            let bytes = if name == manifest::FILE {
-                self.project.manifest_text.clone().into_bytes()
-            } else {
-                self.read(&name)?
+            let bytes = match &self.project.server {
+                // The text that was checked.
+                Some(server) if name == manifest::FILE => server.text.clone().into_bytes(),
+                _ => self.read(&name)?,
             };
             self.add(&format!("{folder}/{name}"), bytes, false)?;
         }
@@ -260,7 +282,13 @@ impl Collect<'_> {
 
     fn read(&self, name: &str) -> Result<Vec<u8>, Failure> {
         let path = self.project.folder.join(name);
-        fs::read(&path).map_err(|error| Failure::io("read", &path, &error))
+        fs::read(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => {
+                let message = "no such file; the properties name it";
+                Diagnostic::error("udi-no-file", message).file(&path).into()
+            }
+            _ => Failure::io("read", &path, &error),
+        })
     }
 
     fn add(&mut self, path: &str, bytes: Vec<u8>, executable: bool) -> Result<(), Failure> {

@@ -1,7 +1,10 @@
 //! UDI packages of drivers: building, packing, setting up.
 //!
-//! The formats are in the crate `l4re-udi`; here they meet `driver.toml`, cargo and the package for
-//! L4Re's build system. Without a `udiprops.txt` the properties are made of `driver.toml` ([`map`]).
+//! The formats are in the crate `l4re-udi`; here they meet compilers and the rest of the packager.
+//! There are two kinds of drivers. A server for L4Re has a `driver.toml`: its module is the program
+//! that `build` makes, and it is set up as the package for L4Re's build system. Without `udiprops.txt`
+//! its properties are made of `driver.toml` ([`map`]). A driver or library of UDI's own kind has
+//! `udiprops.txt` and C sources only: its modules are relocatable objects ([`modules`]).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,7 @@ pub mod build;
 pub mod choose;
 pub mod map;
 pub mod mkpkg;
+pub mod modules;
 pub mod setup;
 
 pub use build::build;
@@ -32,15 +36,25 @@ pub struct Project {
     pub properties: Properties,
     /// The file with the properties; none if they were made of `driver.toml`.
     pub file: Option<PathBuf>,
-    /// Its `driver.toml`.
-    pub manifest: Manifest,
-    /// The text of it.
-    pub manifest_text: String,
+    /// What makes it a server for L4Re; without, it is a driver or library of UDI's own kind.
+    pub server: Option<Server>,
     /// The targets it is for.
     pub targets: Vec<Target>,
     /// Warnings.
     pub report: Report,
 }
+
+/// What a driver's folder has if the driver is a server for L4Re.
+#[derive(Debug)]
+pub struct Server {
+    /// Its `driver.toml`.
+    pub manifest: Manifest,
+    /// The text of it.
+    pub text: String,
+}
+
+/// What a driver without `driver.toml` is built for, if nobody says.
+const DEFAULT_TARGET: &str = "aarch64";
 
 impl Project {
     /// Opens a driver's folder; `file` names the properties if they are not in `udiprops.txt`.
@@ -49,33 +63,41 @@ impl Project {
     ///
     /// [`Failure`] with everything that is wrong in properties and manifest.
     pub fn open(folder: &Path, file: Option<&Path>) -> Result<Self, Failure> {
-        let path = folder.join(manifest::FILE);
-        if !path.is_file() {
-            let message = "no driver.toml in this folder";
-            let help = "name a driver's folder; driver.toml says how a driver is built for L4Re";
-            return Err(Diagnostic::error("no-manifest", message).file(folder).help(help).into());
-        }
-        let text = fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
-        let (manifest, mut report) = Manifest::from_toml(&path, &text)?;
-        let targets = manifest.targets.iter().map(|name| Target::named(name));
-        let targets = targets.collect::<Result<Vec<_>, _>>()?;
         let default = folder.join(props::FILE);
         let file = match file {
             Some(file) => Some(file.to_owned()),
             None => default.is_file().then_some(default),
         };
-        let properties = match &file {
-            Some(file) => {
+        let mut report = Report::new();
+        let server = Server::open(folder, &mut report)?;
+        let properties = match (&file, &server) {
+            (Some(file), _) => {
                 let (properties, warnings) = Properties::load(file)?;
                 report.extend(warnings);
-                report.extend(compare(file, &properties, &manifest));
+                if let Some(server) = &server {
+                    report.extend(compare(file, &properties, &server.manifest));
+                }
                 properties
             }
-            None => map::properties(&manifest, &program(folder, &manifest)?)?,
+            (None, Some(server)) => {
+                map::properties(&server.manifest, &program(folder, &server.manifest)?)?
+            }
+            (None, None) => {
+                let message = "neither udiprops.txt nor driver.toml in this folder";
+                let help = "go to a driver's folder or name it; -s names another file with the \
+                            properties";
+                let finding = Diagnostic::error("udi-no-file", message);
+                return Err(finding.file(folder).help(help).into());
+            }
+        };
+        let targets = match &server {
+            Some(server) => {
+                server.manifest.targets.iter().map(|name| Target::named(name)).collect()
+            }
+            None => Target::named(DEFAULT_TARGET).map(|target| vec![target]),
         };
         let ((), report) = report.into_result(())?;
-        let folder = folder.to_owned();
-        Ok(Self { folder, properties, file, manifest, manifest_text: text, targets, report })
+        Ok(Self { folder: folder.to_owned(), properties, file, server, targets: targets?, report })
     }
 
     /// Names of the processor bindings for which modules are made, with their targets. `name` stands
@@ -98,10 +120,47 @@ impl Project {
         }
     }
 
+    /// Names of the processor bindings to pack modules for: those that the driver is for or, without
+    /// `driver.toml`, those below `bin` in the folder `modules`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Project::abis`], and [`Failure`] if the folder cannot be read.
+    fn packed_abis(&self, modules: &Path, name: Option<&str>) -> Result<Vec<String>, Failure> {
+        let folder = modules.join("bin");
+        if self.server.is_some() || name.is_some() || !folder.is_dir() {
+            return Ok(self.abis(name)?.into_iter().map(|(abi, _)| abi).collect());
+        }
+        let failed = |error| Failure::io("read", &folder, &error);
+        let mut names = Vec::new();
+        for item in fs::read_dir(&folder).map_err(failed)? {
+            let item = item.map_err(failed)?;
+            if item.path().is_dir() {
+                names.push(item.file_name().to_string_lossy().into_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// The file of a module.
     fn module(&self, bin: &Path, abi: &str, module: &str) -> PathBuf {
         debug_assert!(self.properties.modules().iter().any(|known| known == module));
         bin.join("bin").join(abi).join(module)
+    }
+}
+
+impl Server {
+    /// Reads `driver.toml`, if the folder has one.
+    fn open(folder: &Path, report: &mut Report) -> Result<Option<Self>, Failure> {
+        let path = folder.join(manifest::FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let (manifest, warnings) = Manifest::from_toml(&path, &text)?;
+        report.extend(warnings);
+        Ok(Some(Self { manifest, text }))
     }
 }
 
@@ -133,6 +192,17 @@ fn compare(file: &Path, properties: &Properties, manifest: &Manifest) -> Report 
         report.push(Diagnostic::warning("udi-manifest", message).file(file).help(help));
     }
     report
+}
+
+/// A folder for scratch files, in `parent` or where the system has them.
+fn scratch(parent: Option<&Path>) -> Result<tempfile::TempDir, Failure> {
+    let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
+    if !parent.is_dir() {
+        let message = "there is no such folder for scratch files";
+        let help = "name one with -T or UDI_BLDTMPDIR";
+        return Err(Diagnostic::error("udi-no-file", message).file(&parent).help(help).into());
+    }
+    tempfile::tempdir_in(&parent).map_err(|error| Failure::io("make a folder in", &parent, &error))
 }
 
 /// Writes a file whole or not at all.

@@ -90,7 +90,7 @@ impl Component {
             return error("is there twice");
         }
         self.names.fit(path).or_else(|reason| error(&reason))?;
-        self.is_free(path).or_else(|reason| error(reason))?;
+        self.is_free(path).or_else(error)?;
         self.names.add(path);
         self.files.insert(path.into(), file);
         Ok(())

@@ -56,6 +56,21 @@ impl Properties {
         })
     }
 
+    /// The header files that a library provides.
+    pub fn provided_headers(&self) -> impl Iterator<Item = &str> {
+        let headers = self.declarations().filter_map(|declaration| match declaration {
+            Declaration::Provides { headers, .. } => Some(headers),
+            _ => None,
+        });
+        headers.flatten().map(String::as_str)
+    }
+
+    /// The text of the file without what only building needs.
+    pub fn without_build_rules(&self) -> String {
+        let kept = self.declarations().filter(|declaration| !declaration.is_build_only());
+        kept.map(|declaration| format!("{declaration}\n")).collect()
+    }
+
     /// The symbols that a library shows under another name: what it calls them and what others do.
     pub fn renamed_symbols(&self) -> impl Iterator<Item = (&str, &str)> {
         self.declarations().filter_map(|declaration| match declaration {
