@@ -51,6 +51,7 @@ fn expression(cap: &Cap) -> Result<String, Diagnostic> {
     let name = &cap.name;
     match &cap.source {
         Source::Channel(of) => Ok(format!("channel({})", string(of))),
+        Source::Factory(of) => Ok(format!("channel({}):m(\"rws\")", string(of))),
         Source::Server(of) => Ok(format!("channel({}):svr()", string(of))),
         Source::Env(of) => Ok(format!("L4.Env.{of}")),
         Source::Bus(of) => {
