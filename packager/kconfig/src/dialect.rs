@@ -25,16 +25,19 @@ pub struct Dialect {
     pub transitional: bool,
     /// Whether `depends on` takes an `if` (since Linux 7.0).
     pub conditional_depends: bool,
+    /// Whether strings are quoted in `auto.conf` (up to Linux 5.16).
+    pub quoted_auto_conf: bool,
 }
 
 impl Dialect {
-    /// The rules of Linux 5.15 to 6.8.
+    /// The rules of Linux 5.15 to 6.8, with the `auto.conf` of 5.17.
     pub const LINUX_5_15: Self = Self {
         choices: Choices::Valued,
         buckets: 9973,
         numbers_are_zero: false,
         transitional: false,
         conditional_depends: false,
+        quoted_auto_conf: false,
     };
 
     /// The rules of Linux 6.12.
@@ -44,6 +47,7 @@ impl Dialect {
         numbers_are_zero: true,
         transitional: false,
         conditional_depends: false,
+        quoted_auto_conf: false,
     };
 
     /// The rules of the tool in the tree's `scripts/kconfig`; those of Linux 6.12 where the tree
@@ -58,6 +62,8 @@ impl Dialect {
         else {
             return Self::LINUX_6_12;
         };
+        let confdata = read("confdata.c").unwrap_or_default();
+        let plain = "__print_symbol(fp, sym, OUTPUT_N_NONE, false)";
         let lkc = read("lkc.h").unwrap_or_default() + &read("internal.h").unwrap_or_default();
         let exclusive = expr.contains("choice_members");
         let choices = if exclusive { Choices::Exclusive } else { Choices::Valued };
@@ -67,6 +73,7 @@ impl Dialect {
             numbers_are_zero: symbol.contains("\"0x0\""),
             transitional: parser.contains("T_TRANSITIONAL"),
             conditional_depends: parser.contains("T_DEPENDS T_ON expr if_expr"),
+            quoted_auto_conf: !confdata.is_empty() && !confdata.contains(plain),
         }
     }
 }

@@ -99,7 +99,10 @@ impl Environment {
         let compiler =
             format!("LC_ALL=C {} --version 2>/dev/null | head -n 1 | tr -d '#'", program("CC"));
         let rustc = format!("{} --version 2>/dev/null | tr -d '#'", program("RUSTC"));
+        // Since Linux 7.0; before, a Kconfig file asks for it.
+        let pahole = format!("{}/scripts/pahole-version.sh {}", tree.display(), program("PAHOLE"));
         environment.set_command("CC_VERSION_TEXT", compiler);
+        environment.set_command("PAHOLE_VERSION", pahole);
         environment.set_command("RUSTC_VERSION_TEXT", rustc);
         Ok(environment)
     }
@@ -225,6 +228,8 @@ mod tests {
         assert_eq!(environment.get("KERNELVERSION"), Some("6.1.9-rc1"));
         assert_eq!(environment.get("SRCARCH"), Some("x86"));
         assert_eq!(environment.get("CC"), Some("gcc"));
+        let pahole = environment.command("PAHOLE_VERSION").expect("a command");
+        assert!(pahole.ends_with("/scripts/pahole-version.sh pahole"), "{pahole}");
     }
 
     #[test]

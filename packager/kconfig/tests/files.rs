@@ -121,6 +121,23 @@ fn the_files_for_make_c_and_rust_spell_values_each_in_its_way() {
 }
 
 #[test]
+fn strings_in_auto_conf_are_quoted_in_trees_that_read_them_so() {
+    let kconfig = load(&[("Kconfig", TEXT)], Dialect { quoted_auto_conf: true, ..OLD });
+    let auto = config(&kconfig).auto_conf();
+    assert!(auto.contains("\nCONFIG_S=\"say \\\"hi\\\" \\\\\"\n"), "{auto}");
+    assert!(auto.contains("\nCONFIG_N=7\n"), "{auto}");
+    let dialect = |confdata: &str| {
+        let files = [("expr.h", ""), ("symbol.c", ""), ("parser.y", ""), ("confdata.c", confdata)];
+        Dialect::of(&files.iter().fold(MemorySource::new(), |source, (name, text)| {
+            source.with(&format!("scripts/kconfig/{name}"), *text)
+        }))
+    };
+    assert!(dialect("\t__print_symbol(fp, sym, OUTPUT_N_NONE, true);\n").quoted_auto_conf);
+    assert!(!dialect("\t__print_symbol(fp, sym, OUTPUT_N_NONE, false);\n").quoted_auto_conf);
+    assert!(!dialect("").quoted_auto_conf, "nothing is known about such a tree");
+}
+
+#[test]
 fn lines_come_in_the_order_of_the_tree_s_own_table() {
     let text = "config B\n\tdef_bool y\nconfig A\n\tdef_bool y\nconfig AA\n\tdef_bool y\n";
     // FNV-1a of "A", "AA" and "B" modulo 9,973 and 16,384.

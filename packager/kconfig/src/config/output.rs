@@ -23,10 +23,15 @@ impl Config<'_> {
     /// The text of `include/config/auto.conf`.
     pub fn auto_conf(&self) -> String {
         let mut out = heading("#", "#", "#", self.kconfig.main_menu());
+        let quotes = self.kconfig.dialect().quoted_auto_conf;
         for (symbol, value) in self.output() {
-            if value != Value::Logic(Tristate::No) {
-                let name = &self.kconfig.symbol(symbol).name;
-                line(&mut out, format_args!("CONFIG_{name}={value}"));
+            let name = &self.kconfig.symbol(symbol).name;
+            match &value {
+                Value::Logic(Tristate::No) => {}
+                Value::Text(text) if quotes && self.type_of(symbol) == SymbolType::String => {
+                    line(&mut out, format_args!("CONFIG_{name}={}", quoted(text)));
+                }
+                value => line(&mut out, format_args!("CONFIG_{name}={value}")),
             }
         }
         out

@@ -50,10 +50,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let tree = Tree::get(&options.tree)?;
-    let configured = make::configured(&tree, make::ARCHES[0], "allnoconfig")?;
     let packager = |verb: &str| {
         let mut command = Command::new(&options.packager);
-        command.arg(verb).arg("--linux-src").arg(&tree.path).args(["--arch", "arm64"]);
+        command.args(["-q", verb]).arg("--linux-src").arg(&tree.path).args(["--arch", "arm64"]);
         command
     };
     let list = || {
@@ -74,6 +73,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let catalog = median(options.runs, list)?;
     let extract = median(options.runs, extract)?;
     let memory = peak_mib()?;
+    let configured = make::configured(&tree, make::ARCHES[0], "allnoconfig")?;
     let theirs = median(options.runs, || kconfiglib::command(&configured, &["load"]))?;
 
     let ratio = theirs.as_secs_f64() / catalog.as_secs_f64();

@@ -5,11 +5,15 @@ from kconfiglib import BOOL, TRISTATE, TRI_TO_STR, TYPE_TO_STR, Kconfig
 
 
 class Tree(Kconfig):
-    # kconfiglib 14.1 does not know the attribute `modules` without `option` (since Linux 5.17).
+    # kconfiglib 14.1 does not know the attribute `modules` without `option` (since Linux 5.17), nor
+    # `transitional` (6.18), nor dependencies with a condition (7.0).
     def _open(self, filename, mode):
         with open(filename, encoding="utf-8") as file:
             text = file.read()
-        return io.StringIO(re.sub(r"(?m)^\tmodules$", "\toption modules", text))
+        text = re.sub(r"(?m)^\tmodules$", "\toption modules", text)
+        text = re.sub(r"(?m)^\ttransitional$", "", text)
+        text = re.sub(r"(?m)^(\tdepends on )(.*) if (\w+)$", r"\1(\2) || \3=n", text)
+        return io.StringIO(text)
 
 
 tree = Tree("Kconfig", warn=False)

@@ -53,7 +53,7 @@ pub struct Configured {
 /// [`Error::Command`] with make's output.
 pub fn configured(tree: &Tree, arch: Arch, preset: &str) -> Result<Configured, Error> {
     let tools = tools(tree)?;
-    let name = format!("out/{}-{}-{preset}", tree.version, arch.name);
+    let name = format!("out/{}-{}-{preset}", tree.name, arch.name);
     let out = cache::folder(&name, &key(tree), |out| {
         run::output(Command::new("cp").arg("-a").arg(tools.join("scripts")).arg(out))?;
         make(tree, arch, out, &[preset])?;
@@ -71,7 +71,7 @@ pub fn configured(tree: &Tree, arch: Arch, preset: &str) -> Result<Configured, E
 
 /// An output folder in which `conf` is built: it is the same for every configuration.
 fn tools(tree: &Tree) -> Result<PathBuf, Error> {
-    let name = format!("out/{}-tools", tree.version);
+    let name = format!("out/{}-tools", tree.name);
     cache::folder(&name, &key(tree), |out| make(tree, ARCHES[0], out, &["allnoconfig"]))
 }
 
@@ -103,7 +103,7 @@ pub fn prepared_from(
 ) -> Result<Configured, Error> {
     let tools = tools(tree)?;
     let key = format!("{} {config}", key(tree));
-    let name = format!("out/{}-{}-{name}", tree.version, arch.name);
+    let name = format!("out/{}-{}-{name}", tree.name, arch.name);
     let out = cache::folder(&name, &key, |out| {
         run::output(Command::new("cp").arg("-a").arg(tools.join("scripts")).arg(out))?;
         let file = out.join(".config");
