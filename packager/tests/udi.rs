@@ -6,7 +6,6 @@
 mod tiny;
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -130,24 +129,4 @@ fn choices_and_mistakes(folder: &Path, package: &[u8]) {
     fails(folder, &["udi", "setup", "-n", "--alternate", "1"]);
     let strays = fs::read_dir(folder).unwrap().map(|item| item.unwrap().file_name());
     assert!(!strays.into_iter().any(|name| name.to_string_lossy().starts_with(".tiny.udi")));
-}
-
-#[test]
-fn the_three_names_are_commands_of_their_own() {
-    let dir = TempDir::new().unwrap();
-    for (name, words) in
-        [("udibuild", "bin/<abi>"), ("udimkpkg", "<shortname>.udi"), ("udisetup", "package files")]
-    {
-        let link = dir.path().join(name);
-        symlink(PACKAGER, &link).unwrap();
-        let output = tiny::run(Command::new(&link).arg("-h"));
-        let text = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success() && text.contains(&format!("Usage: {name} [OPTIONS]")));
-        assert!(text.contains(words), "{text}");
-        // Without arguments it works on the current folder, in which there is nothing.
-        let output = tiny::run(Command::new(&link).current_dir(dir.path()));
-        assert_eq!(output.status.code(), Some(1));
-        let output = tiny::run(Command::new(&link).arg("--nonsense"));
-        assert_eq!(output.status.code(), Some(2));
-    }
 }

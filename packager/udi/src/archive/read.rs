@@ -49,6 +49,7 @@ impl Package {
             Diagnostic::error("udi-archive", message).offset(0)
         };
         let mut components: BTreeMap<Place, Component> = BTreeMap::new();
+        let mut folders = Vec::new();
         let (mut last, mut end) = (0, 0);
         for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
             let entry = entry.map_err(|error| broken(error).offset(last))?;
@@ -59,8 +60,12 @@ impl Package {
                 return Err(offset(Diagnostic::error("udi-size", message)));
             }
             end = entry.raw_file_position().saturating_add(stored(&entry));
-            if let Some((place, path, file)) = item(entry).map_err(offset)? {
-                components.entry(place).or_default().add(&path, file).map_err(offset)?;
+            match item(entry).map_err(offset)? {
+                Item::Nothing => {}
+                Item::Folder(path) => folders.push((path, last)),
+                Item::File(place, path, file) => {
+                    components.entry(place).or_default().add(&path, file).map_err(offset)?;
+                }
             }
         }
         nothing_follows(bytes, end)?;
@@ -68,12 +73,36 @@ impl Package {
         for (place, component) in components {
             package.put(place, component)?;
         }
+        for (path, at) in folders {
+            if package.has_file(&path) {
+                let message = format!("`{}` is a file and a folder", super::shown(&path));
+                return Err(Diagnostic::error("udi-path", message).offset(at));
+            }
+        }
         if package.components.is_empty() {
             let message = format!("no driver below {TOP}");
             return Err(Diagnostic::error("udi-archive", message).offset(0));
         }
         Ok(package)
     }
+
+    /// Whether there is a file of that path, from [`TOP`] on.
+    fn has_file(&self, path: &str) -> bool {
+        let mut parts = path.splitn(5, '/').skip(1).map(String::from);
+        let mut next = || parts.next().unwrap_or_default();
+        let place = Place { driver: next(), alternate: next(), component: next() };
+        self.get(&place).is_some_and(|component| component.get(&next()).is_some())
+    }
+}
+
+/// What an entry of the archive is.
+enum Item {
+    /// Nothing that a package has.
+    Nothing,
+    /// A folder, by its whole path.
+    Folder(String),
+    /// A file of a component.
+    File(Place, String, File),
 }
 
 /// An archive ends with two blocks of zeros; what was cut off does not have them.
@@ -107,30 +136,19 @@ fn nothing_follows(bytes: &[u8], end: u64) -> Result<(), Diagnostic> {
     Err(Diagnostic::error("udi-archive", message).offset(end.saturating_add(at as u64)))
 }
 
-fn item(mut entry: Entry<'_, &[u8]>) -> Result<Option<(Place, String, File)>, Diagnostic> {
-    let error = |message: String| Diagnostic::error("udi-path", message);
-    let path = entry.path_bytes().into_owned();
-    let Ok(path) = String::from_utf8(path) else {
+fn item(mut entry: Entry<'_, &[u8]>) -> Result<Item, Diagnostic> {
+    let Ok(path) = String::from_utf8(entry.path_bytes().into_owned()) else {
         return Err(error("a path that is not UTF-8".into()));
     };
     let shown = super::shown(&path);
     let kind = entry.header().entry_type();
-    if matches!(kind, EntryType::XGlobalHeader) {
+    if kind == EntryType::XGlobalHeader {
         if has_record(&mut entry, &["path", "linkpath", "size", "GNU.sparse."])? {
             return Err(error("a pax header that changes all files behind it".into()));
         }
-        return Ok(None);
+        return Ok(Item::Nothing);
     }
-    if !matches!(kind, EntryType::Regular | EntryType::Directory) {
-        let what = match kind {
-            EntryType::Symlink | EntryType::Link => "a link",
-            EntryType::Char | EntryType::Block => "a device",
-            EntryType::Fifo => "a pipe",
-            EntryType::GNUSparse => "a sparse file",
-            _ => "no file and no folder",
-        };
-        return Err(error(format!("`{shown}` is {what}; a package has only files and folders")));
-    }
+    is_file_or_folder(kind, &shown)?;
     if has_record(&mut entry, &["GNU.sparse."])? {
         return Err(error(format!("`{shown}` is a sparse file; pack it without --sparse")));
     }
@@ -138,21 +156,11 @@ fn item(mut entry: Entry<'_, &[u8]>) -> Result<Option<(Place, String, File)>, Di
     if kind == EntryType::Regular && plain != path {
         return Err(error(format!("`{shown}` is a file with the name of a folder")));
     }
-    let parts: Vec<&str> = plain.split('/').collect();
-    if plain.starts_with('/') || parts.iter().any(|part| ["", ".", ".."].contains(part)) {
-        return Err(error(format!("`{shown}` leaves the folder in which the package is")));
-    }
-    match parts.first() {
-        Some(&TOP) => {}
-        Some(other) if other.starts_with("udi-pkg.") => {
-            let message = format!("layout `{}`; only {TOP} is known", other.escape_debug());
-            return Err(Diagnostic::error("udi-version", message));
-        }
-        _ => return Err(error(format!("`{shown}` is not below {TOP}"))),
-    }
+    is_below_top(plain, &shown)?;
     if kind == EntryType::Directory {
-        return Ok(None);
+        return Ok(Item::Folder(plain.into()));
     }
+    let parts: Vec<&str> = plain.split('/').collect();
     let [_, driver, alternate, component, rest @ ..] = parts.as_slice() else {
         let message =
             format!("`{shown}` belongs to no component: {TOP}/driver/alternate/component");
@@ -169,7 +177,37 @@ fn item(mut entry: Entry<'_, &[u8]>) -> Result<Option<(Place, String, File)>, Di
         inner = format!("extra/{file}");
     }
     let file = content(&mut entry, &shown)?;
-    Ok(Some((place, inner, file)))
+    Ok(Item::File(place, inner, file))
+}
+
+fn error(message: String) -> Diagnostic {
+    Diagnostic::error("udi-path", message)
+}
+
+fn is_file_or_folder(kind: EntryType, shown: &str) -> Result<(), Diagnostic> {
+    let what = match kind {
+        EntryType::Regular | EntryType::Directory => return Ok(()),
+        EntryType::Symlink | EntryType::Link => "a link",
+        EntryType::Char | EntryType::Block => "a device",
+        EntryType::Fifo => "a pipe",
+        EntryType::GNUSparse => "a sparse file",
+        _ => "no file and no folder",
+    };
+    Err(error(format!("`{shown}` is {what}; a package has only files and folders")))
+}
+
+fn is_below_top(path: &str, shown: &str) -> Result<(), Diagnostic> {
+    if path.starts_with('/') || path.split('/').any(|part| ["", ".", ".."].contains(&part)) {
+        return Err(error(format!("`{shown}` leaves the folder in which the package is")));
+    }
+    match path.split('/').next() {
+        Some(TOP) => Ok(()),
+        Some(other) if other.starts_with("udi-pkg.") => {
+            let message = format!("layout `{}`; only {TOP} is known", super::shown(other));
+            Err(Diagnostic::error("udi-version", message))
+        }
+        _ => Err(error(format!("`{shown}` is not below {TOP}"))),
+    }
 }
 
 /// Whether the entry's pax header has a record that begins with one of `keys`. A sparse file in the
