@@ -7,11 +7,14 @@ cd "$(dirname "$0")/.."
 usage() {
     cat <<'TEXT'
 Usage: scripts/build.sh [--no-clean] [--test] [--no-systemd]
-  --no-clean    keep what earlier builds left in out/
-  --test        boot the image out/images/bootstrap_hello_arm_virt.elf (or $TEST_IMAGE) in QEMU;
-                fail if it fails
+  --no-clean    keep what earlier builds left in out/ (images in out/images always stay)
+  --test        boot out/images/bootstrap_hello_arm_virt.elf (or $TEST_IMAGE) in QEMU; fail unless it
+                says "Hello World" or "L4RE-RESULT: pass" (or what matches $TEST_EXPECT) in time
   --no-systemd  make no root file systems
-Environment: CROSS_COMPILE_ARM, CROSS_COMPILE_ARM64 (prefixes of the compilers)
+Environment:
+  CROSS_COMPILE_ARM, CROSS_COMPILE_ARM64  prefixes of the compilers
+  L4RE_BUILD, FIASCO                      build folder of L4Re (arm64) and kernel file: with both the
+                                          image for --test is made of them
 TEXT
 }
 
@@ -52,7 +55,27 @@ command -v "${CROSS_COMPILE_ARM64}gcc" >/dev/null || {
 # macOS calls GNU's timeout gtimeout.
 timeout=$(command -v timeout || command -v gtimeout || true)
 
-! $clean || rm -rf out
+image=${TEST_IMAGE:-out/images/bootstrap_hello_arm_virt.elf}
+compose=false
+[ -z "${L4RE_BUILD-}" ] || [ -z "${FIASCO-}" ] || [ -n "${TEST_IMAGE-}" ] || compose=true
+if $test; then
+    # Known before anything is built.
+    $compose || [ -f "$image" ] || {
+        echo "build.sh: no image $image to test; set TEST_IMAGE to one, or L4RE_BUILD and FIASCO to" \
+            "make it" >&2
+        exit 1
+    }
+    [ -n "$timeout" ] || {
+        echo "build.sh: neither timeout nor gtimeout here (macOS: brew install coreutils)" >&2
+        exit 1
+    }
+fi
+
+if $clean; then
+    for entry in out/* out/.[!.]*; do
+        [ "$entry" = out/images ] || rm -rf "$entry"
+    done
+fi
 mkdir -p out
 
 packager() { cargo run -q -p l4re-packager -- "$@"; }
@@ -66,16 +89,16 @@ for driver in drivers/*/driver.toml; do
 done
 ! $systemd || packager rootfs --out out/rootfs
 
+
+if $compose; then
+    mkdir -p out/images
+    kernel=$FIASCO
+    [ ! -d "$kernel" ] || kernel=$kernel/fiasco
+    bin=$(echo "$L4RE_BUILD"/bin/arm64_*)
+    packager image compose "$bin/plain/bootstrap.elf" files/cfg/hello.list hello --kernel "$kernel" \
+        -s "$bin/l4f" -o out/images/bootstrap_hello_arm_virt.elf
+fi
 if $test; then
-    image=${TEST_IMAGE:-out/images/bootstrap_hello_arm_virt.elf}
-    [ -f "$image" ] || {
-        echo "build.sh: no image $image to test; set TEST_IMAGE to one" >&2
-        exit 1
-    }
-    [ -n "$timeout" ] || {
-        echo "build.sh: neither timeout nor gtimeout here (macOS: brew install coreutils)" >&2
-        exit 1
-    }
-    "$timeout" 300 scripts/runqemu.sh "$image"
+    "$timeout" 300 scripts/runqemu.sh "$image" --expect "${TEST_EXPECT:-Hello World|L4RE-RESULT: pass}"
 fi
 echo "build.sh: results are in out/"

@@ -5,7 +5,11 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 case "${1-}" in
 -h | --help)
-    echo "Usage: scripts/runqemu.sh [IMAGE [OPTION]...]   (options are those of packager run)"
+    cat <<'TEXT'
+Usage: scripts/runqemu.sh [IMAGE [OPTION]...]
+Boots IMAGE, or the newest one in out/images. On a terminal and without options that terminal is the
+console until Ctrl-C; otherwise the options are those of packager run, which judges how the guest did.
+TEXT
     exit 0
     ;;
 -*)
@@ -30,5 +34,6 @@ fi
     echo "runqemu.sh: no such image: $image" >&2
     exit 1
 }
+[ $# != 0 ] || [ ! -t 0 ] || [ ! -t 1 ] || set -- --console
 echo "runqemu.sh: $image"
 exec "${CARGO:-cargo}" run -q --manifest-path "$root/Cargo.toml" -p l4re-packager -- run --image "$image" "$@"

@@ -12,6 +12,9 @@ use crate::target::Target;
 
 mod modlist;
 
+/// The way out for a package that is not complete.
+const AGAIN: &str = "build the package again: packager build <the driver's folder>";
+
 /// What was checked.
 #[derive(Debug)]
 pub struct Checked {
@@ -161,7 +164,7 @@ impl Package {
         let (manifest, mut report) = Manifest::load(&file)?;
         let manifest_text =
             fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
-        let program = program_name(folder, &tree)?;
+        let program = program_name(folder, &manifest, &tree)?;
         let mut binaries = Vec::new();
         let mut programs = Vec::new();
         for name in &manifest.targets {
@@ -170,7 +173,7 @@ impl Package {
             let Some(entry) = tree.get(&path) else {
                 let message = format!("is missing; driver.toml names the target {name}");
                 let diagnostic = Diagnostic::error("package-missing", message);
-                report.push(diagnostic.file(&folder.join(&path)).help("build the package again"));
+                report.push(diagnostic.file(&folder.join(&path)).help(AGAIN));
                 continue;
             };
             let expect = Expect {
@@ -202,7 +205,7 @@ impl Package {
 }
 
 /// The file name that the programs for all targets share.
-fn program_name(folder: &Path, tree: &Tree) -> Result<String, Failure> {
+fn program_name(folder: &Path, manifest: &Manifest, tree: &Tree) -> Result<String, Failure> {
     let names: BTreeSet<&str> = tree
         .iter()
         .filter_map(|(path, _)| path.strip_prefix("server/prebuilt/")?.split_once('/'))
@@ -212,9 +215,12 @@ fn program_name(folder: &Path, tree: &Tree) -> Result<String, Failure> {
     match (names.next(), names.next()) {
         (Some(name), None) => Ok(name.into()),
         (None, _) => {
-            let message = "no program below server/prebuilt";
-            let diagnostic = Diagnostic::error("package-missing", message).file(folder);
-            Err(diagnostic.help("build the package again").into())
+            let target = manifest.targets.first().map(|name| Target::named(name)).transpose()?;
+            let program = manifest.driver.program.as_deref().unwrap_or("<program>");
+            let path = target.map(|target| package::binary_path(&target, program));
+            let message = "packaging error: the program is missing";
+            let diagnostic = Diagnostic::error("package-missing", message);
+            Err(diagnostic.file(&folder.join(path.unwrap_or_default())).help(AGAIN).into())
         }
         (Some(one), Some(other)) => {
             let message = format!("several programs below server/prebuilt: {one}, {other}");

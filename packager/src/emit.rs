@@ -22,6 +22,17 @@ pub enum Format {
     Systemd,
 }
 
+impl Format {
+    /// Name of the folder for it in `out`.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::L4re => "pkg",
+            Self::Buildroot => "buildroot",
+            Self::Systemd => "systemd",
+        }
+    }
+}
+
 /// What to emit.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -29,8 +40,9 @@ pub struct Options {
     pub paths: Vec<PathBuf>,
     /// The form.
     pub format: Format,
-    /// Where it goes.
-    pub out: PathBuf,
+    /// Where it goes; if not given, [`Format::folder`] in `out` at the root of the first driver's
+    /// workspace, or in `out` here for packages.
+    pub out: Option<PathBuf>,
     /// For systemd: start it so that it shows what it does.
     pub debug: bool,
 }
@@ -56,7 +68,10 @@ pub fn emit(options: &Options, progress: &mut dyn Progress) -> Result<Emitted, F
         packages.push((path.clone(), open(path, progress, &mut report)?));
     }
     progress.step("writing");
-    let out = &options.out;
+    let out = &match &options.out {
+        Some(out) => out.clone(),
+        None => default_out(&options.paths)?.join(options.format.folder()),
+    };
     let folders = match options.format {
         Format::L4re => {
             let mut folders = Vec::new();
@@ -81,6 +96,15 @@ pub fn emit(options: &Options, progress: &mut dyn Progress) -> Result<Emitted, F
         }
     };
     Ok(Emitted { folders, report })
+}
+
+/// Where results of a build go, too.
+fn default_out(paths: &[PathBuf]) -> Result<PathBuf, Failure> {
+    let mut drivers = paths.iter().filter(|path| !path.join("Control").is_file());
+    Ok(match drivers.next() {
+        Some(driver) => build::Workspace::of(driver)?.root.join("out"),
+        None => "out".into(),
+    })
 }
 
 /// The package at a path; a driver's folder is built.

@@ -16,7 +16,7 @@ use crate::target::Target;
 mod archive;
 mod image;
 
-pub use image::{ImageOptions, run_image};
+pub use image::{ImageOptions, console, run_image};
 
 /// Name of the stand-in's package and file.
 const STANDIN: &str = "l4re-standin";

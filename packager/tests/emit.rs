@@ -374,6 +374,42 @@ fn the_module_list_has_an_entry_for_each_way_to_attach_devices() {
 }
 
 #[test]
+fn the_command_writes_packages_as_they_are_and_says_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let packages = Packages::new();
+    packages.add(DISK, DRVINFO);
+    let package = packages.0.path().join("demo-blk");
+    let emit = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_packager"));
+        let output = command.arg("emit").args(args).current_dir(dir.path()).output().unwrap();
+        let text = [&output.stdout[..], &output.stderr[..]].concat();
+        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+    };
+    let path = package.to_str().unwrap();
+    let (code, text) = emit(&["--format", "l4re", path]);
+    assert_eq!((code, &text[..]), (Some(0), "out/pkg/demo-blk: package\n"));
+    let [one, two] =
+        [&package, &dir.path().join("out/pkg/demo-blk")].map(|p| Tree::read(p).unwrap());
+    assert_eq!(one, two);
+    assert_eq!(emit(&["--format", "systemd", path]).0, Some(0));
+    assert!(dir.path().join("out/systemd").join(systemd::MARK).is_file());
+    let (code, text) = emit(&["--format", "systemd"]);
+    assert!(code == Some(1) && text.contains("name a folder with driver.toml"), "{text}");
+    let (code, text) = emit(&["--format", "buildroot", "--debug", path]);
+    assert!(code == Some(1) && text.contains("use it with --format systemd"), "{text}");
+    // A program that is gone is named, and nothing is written.
+    let program = package.join("server/prebuilt/arm64/demo-blk-drv");
+    fs::remove_file(&program).unwrap();
+    for format in ["l4re", "systemd", "buildroot"] {
+        let (code, text) = emit(&["--format", format, "--out", "none", path]);
+        let wanted =
+            "server/prebuilt/arm64/<program>: error: packaging error: the program is missing";
+        assert!(code == Some(1) && text.contains(wanted), "{text}");
+        assert!(!dir.path().join("none").exists());
+    }
+}
+
+#[test]
 fn a_unit_from_elsewhere_gets_a_drop_in() {
     let text = FILES.replace("[systemd]", "[systemd]\ndrop-in = true");
     let tree = system(&[Packages::new().add(&text, PLAIN)]).unwrap().emit();

@@ -64,12 +64,16 @@ fn text(output: &Output) -> String {
 fn earlier_results_go_unless_they_shall_stay() {
     let place = Place::new("Linux");
     for (args, stays) in [(&["--no-clean"][..], true), (&[], false)] {
-        fs::create_dir_all(place.path("out")).unwrap();
-        fs::write(place.path("out/marker"), "").unwrap();
+        fs::create_dir_all(place.path("out/images")).unwrap();
+        for marker in ["out/marker", "out/.hidden", "out/images/marker"] {
+            fs::write(place.path(marker), "").unwrap();
+        }
         let output = place.run("build.sh", args, &[]);
         assert!(output.status.success(), "{}", text(&output));
         assert_eq!(place.path("out/marker").exists(), stays);
-        assert!(place.path("out").is_dir());
+        assert_eq!(place.path("out/.hidden").exists(), stays);
+        // Nothing here makes the images, so nothing here removes them.
+        assert!(place.path("out/images/marker").exists());
     }
 }
 
@@ -123,7 +127,8 @@ fn the_test_boots_the_image_under_either_name_of_timeout_and_tells_how_it_ended(
         let variables = [("TEST_IMAGE", "image.elf")];
         let output = place.run("build.sh", &["--test", "--no-systemd"], &variables);
         assert!(output.status.success(), "{}", text(&output));
-        assert!(place.calls().contains("-- run --image image.elf"), "{}", place.calls());
+        let run = "-- run --image image.elf --expect Hello World|L4RE-RESULT: pass";
+        assert!(place.calls().contains(run), "{}", place.calls());
         place.tool("cargo", "case $* in *--image*) exit 1 ;; esac");
         assert!(!place.run("build.sh", &["--test"], &variables).status.success());
     }
@@ -133,6 +138,24 @@ fn the_test_boots_the_image_under_either_name_of_timeout_and_tells_how_it_ended(
     assert!(text(&output).contains("neither timeout nor gtimeout"), "{}", text(&output));
     let output = place.run("build.sh", &["--test"], &[]);
     assert!(text(&output).contains("no image out/images/bootstrap_hello_arm_virt.elf"));
+    assert_eq!(place.calls(), "", "what is missing is said before anything is built");
+}
+
+#[test]
+fn the_image_for_the_test_is_made_of_a_build_of_l4re() {
+    let place = Place::new("Linux");
+    place.tool("timeout", "shift; \"$@\"");
+    place.tool("cargo", "echo \"$*\" >>calls; case $* in *compose*) : >\"${@: -1}\" ;; esac");
+    fs::create_dir_all(place.path("l4/bin/arm64_armv8a/plain")).unwrap();
+    fs::create_dir_all(place.path("kernel")).unwrap();
+    let variables = [("L4RE_BUILD", "l4"), ("FIASCO", "kernel")];
+    let output = place.run("build.sh", &["--test", "--no-systemd"], &variables);
+    assert!(output.status.success(), "{}", text(&output));
+    let calls = place.calls();
+    let compose = "-- image compose l4/bin/arm64_armv8a/plain/bootstrap.elf files/cfg/hello.list \
+                   hello --kernel kernel/fiasco";
+    assert!(calls.contains(compose), "{calls}");
+    assert!(calls.contains("-- run --image out/images/bootstrap_hello_arm_virt.elf"), "{calls}");
 }
 
 #[test]
@@ -158,6 +181,7 @@ fn the_image_is_the_one_named_or_the_newest() {
     assert!(text(&place.run("runqemu.sh", &[], &[])).contains("out/images/new.elf"));
     place.run("runqemu.sh", &["out/images/old.elf", "--time-limit", "5"], &[]);
     assert!(place.calls().contains("-- run --image out/images/old.elf --time-limit 5"));
+    assert!(!place.calls().contains("--console"), "only a terminal can be the console");
     let output = place.run("runqemu.sh", &["missing.elf"], &[]);
     assert!(text(&output).contains("no such image: missing.elf"));
 }

@@ -116,8 +116,11 @@ pub struct Run {
     pub image: Option<PathBuf>,
     /// With --image: a regular expression; a line that matches makes the pass [default:
     /// L4RE-RESULT: pass]
-    #[arg(long, value_name = "REGEX", requires = "image")]
+    #[arg(long, value_name = "REGEX", requires = "image", conflicts_with = "package")]
     pub expect: Option<Regex>,
+    /// With --image: make this terminal the console until QEMU is ended with Ctrl-C; nothing is judged
+    #[arg(long, requires = "image", conflicts_with_all = ["expect", "time_limit", "package"])]
+    pub console: bool,
     /// Machine to boot on: virt, virt-el2 or virt-gicv3 [default: that of the target]
     #[arg(long, value_name = "NAME")]
     pub machine: Option<String>,
@@ -238,6 +241,9 @@ mod tests {
             &["packager", "run"],
             &["packager", "run", "p", "--image", "i"],
             &["packager", "run", "--image", "i", "--expect", "("],
+            &["packager", "run", "--image", "i", "--console", "--expect", "x"],
+            &["packager", "run", "p", "--console"],
+            &["packager", "run", "p", "--expect", "x"],
             &["packager", "-q", "-v", "check", "p"],
         ] {
             assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
+use crate::diag::Diagnostic;
 use crate::emit;
 
 /// Write packages in another form.
@@ -19,14 +20,15 @@ pub struct Emit {
     /// The form
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: FormatArg,
-    /// Where it goes [default: out/<format>, for l4re out/pkg]
+    /// Where it goes [default: out/<format>, for l4re out/pkg; for drivers at the root of their
+    /// workspace]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// For systemd: start it with messages and a shell for debugging
     #[arg(long)]
     pub debug: bool,
     /// Folders of drivers, or packages
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", default_value = ".")]
     pub paths: Vec<PathBuf>,
 }
 
@@ -43,17 +45,17 @@ pub enum FormatArg {
 
 /// Does it; whether all is well.
 pub fn run(args: Emit, output: &mut Output) -> bool {
-    let (format, default) = match args.format {
-        FormatArg::L4re => (emit::Format::L4re, "out/pkg"),
-        FormatArg::Buildroot => (emit::Format::Buildroot, "out/buildroot"),
-        FormatArg::Systemd => (emit::Format::Systemd, "out/systemd"),
+    let format = match args.format {
+        FormatArg::L4re => emit::Format::L4re,
+        FormatArg::Buildroot => emit::Format::Buildroot,
+        FormatArg::Systemd => emit::Format::Systemd,
     };
-    let options = emit::Options {
-        paths: args.paths,
-        format,
-        out: args.out.unwrap_or_else(|| default.into()),
-        debug: args.debug,
-    };
+    if args.debug && format != emit::Format::Systemd {
+        let diagnostic = Diagnostic::error("usage", "--debug is about systemd");
+        let failure = diagnostic.help("use it with --format systemd, or leave it out").into();
+        return finish(output, "emit", Err(failure));
+    }
+    let options = emit::Options { paths: args.paths, format, out: args.out, debug: args.debug };
     let result = emit::emit(&options, output);
     finish(output, "emit", result.map(|emitted| done(emitted, format)))
 }

@@ -58,6 +58,13 @@ pub fn main() -> ExitCode {
         Verb::Emit(args) => emit::run(args, &mut output),
         Verb::Rootfs(args) => rootfs::run(args, &mut output),
         Verb::Run(args) => match args.image_options() {
+            Some(options) if args.console => {
+                output.clear();
+                match run::console(&options) {
+                    Ok(status) => status.success(),
+                    Err(failure) => finish(&mut output, "run", Err(failure)),
+                }
+            }
             Some(options) => run_verb(&mut output, |console| run::run_image(&options, console)),
             None => run_verb(&mut output, |console| run::run(&args.into(), console)),
         },

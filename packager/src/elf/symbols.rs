@@ -24,7 +24,8 @@ pub(super) fn check(image: &Image, c_code: bool, report: &mut Report) {
     }
     // Every function of C code is global, and so is the C library it calls.
     if !c_code {
-        let ours = |name: &str| name.starts_with("__l4re_") || BUILTIN.contains(&name);
+        let ours =
+            |name: &str| name.starts_with("__l4re_") || BUILTIN.contains(&name) || is_mangled(name);
         let public: Vec<_> = names(image, |symbol| !symbol.undefined && !ours(&symbol.name));
         if !public.is_empty() {
             let message = format!("unexpected global symbols: {}", list(&public));
@@ -32,6 +33,16 @@ pub(super) fn check(image: &Image, c_code: bool, report: &mut Report) {
             report.push(Diagnostic::warning("elf-global", message).help(help));
         }
     }
+}
+
+/// Whether the compiler of Rust made the name: the symbols of naked functions are global.
+fn is_mangled(name: &str) -> bool {
+    let hash = name.strip_prefix("_ZN").and_then(|name| name.strip_suffix('E'));
+    let hash = hash.and_then(|name| name.rsplit_once("17h"));
+    name.starts_with("_R")
+        || hash.is_some_and(|(_, hash)| {
+            hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
 }
 
 fn names(image: &Image, choose: impl Fn(&super::Symbol) -> bool) -> Vec<&str> {
@@ -46,5 +57,19 @@ fn list(names: &[&str]) -> String {
     match names.len().checked_sub(LISTED) {
         None | Some(0) => shown,
         Some(more) => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_made_by_the_compiler_are_told_from_those_of_people() {
+        assert!(is_mangled("_ZN12l4re_runtime4arch7aarch6412thread_entry17h36071bf789fd147aE"));
+        assert!(is_mangled("_RNvCs1234_7mycrate3foo"));
+        for name in ["", "init", "_ZN3foo3barE", "_ZN3foo17h36071bf789fd147E", "_ZN17hE"] {
+            assert!(!is_mangled(name), "{name}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use l4re_image::{Format, Image, Kind};
@@ -45,19 +46,7 @@ pub fn run_image(
     options: &ImageOptions,
     console: &mut dyn FnMut(&str),
 ) -> Result<Outcome, Failure> {
-    let image = Image::open(&options.image)?;
-    let name = match &options.machine {
-        Some(name) => name.clone(),
-        None => machine(&image).map_err(|diagnostic| diagnostic.file(&options.image))?,
-    };
-    let machine = Machine::builtin(&name).map_err(qemu)?;
-    // QEMU knows where ELF files and uImages go, but not where a memory image does.
-    let wrapped = (image.format() == Format::Raw).then(|| wrapped(&image)).transpose()?;
-    let kernel = wrapped.as_ref().map_or(options.image.as_path(), NamedTempFile::path);
-    let mut vm = Vm::new(machine, kernel);
-    for disk in attached(&options.disks, options.transport, vm.machine()) {
-        vm = vm.disk(disk);
-    }
+    let (vm, wrapped) = machine_for(options)?;
     let limits = Limits { time: options.time_limit, ..Limits::default() };
     let outcome = match &options.expect {
         None => l4re_qemu::run(&vm, &limits, console),
@@ -74,7 +63,41 @@ pub fn run_image(
     Ok(outcome)
 }
 
-/// The machine for an image: that of its architecture, in the variant that its kernel needs.
+/// Boots an image with the terminal as its console, until the guest or the user ends it.
+///
+/// # Errors
+///
+/// As [`run_image`].
+pub fn console(options: &ImageOptions) -> Result<ExitStatus, Failure> {
+    let (vm, _wrapped) = machine_for(options)?;
+    let program = vm.program();
+    let status = Command::new(&program).args(vm.args().map_err(qemu)?).status();
+    status.map_err(|error| {
+        let message = format!("cannot run {}: {error}", program.display());
+        let help = "the Debian package qemu-system-arm has it";
+        Diagnostic::error("qemu", message).help(help).into()
+    })
+}
+
+/// The machine that boots an image; it needs the file as long as it runs.
+fn machine_for(options: &ImageOptions) -> Result<(Vm, Option<NamedTempFile>), Failure> {
+    let image = Image::open(&options.image)?;
+    let name = match &options.machine {
+        Some(name) => name.clone(),
+        None => machine(&image).map_err(|diagnostic| diagnostic.file(&options.image))?,
+    };
+    let machine = Machine::builtin(&name).map_err(qemu)?;
+    // QEMU knows where ELF files and uImages go, but not where a memory image does.
+    let wrapped = (image.format() == Format::Raw).then(|| wrapped(&image)).transpose()?;
+    let kernel = wrapped.as_ref().map_or(options.image.as_path(), NamedTempFile::path);
+    let mut vm = Vm::new(machine, kernel);
+    for disk in attached(&options.disks, options.transport, vm.machine()) {
+        vm = vm.disk(disk);
+    }
+    Ok((vm, wrapped))
+}
+
+/// Name of the machine for an image: that of its architecture, in the variant that its kernel needs.
 fn machine(image: &Image) -> Result<String, Diagnostic> {
     let arch = image.arch();
     let target = Target::of_l4re_arch(arch.name()).and_then(|target| target.qemu_machine);
