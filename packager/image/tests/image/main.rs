@@ -8,4 +8,5 @@
 mod hostile;
 mod modlist;
 mod round_trip;
+mod stock;
 mod support;
