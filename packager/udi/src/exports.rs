@@ -44,8 +44,10 @@ pub enum Kind {
     Hidden,
 }
 
-/// Most symbols that are looked at.
+/// Most symbols that a module may have, and bytes of their names altogether: in a file made to do
+/// harm a million names can be one long text from a million places on.
 const SYMBOLS_MAX: usize = 1_000_000;
+const NAMES_MAX: usize = 64 << 20;
 
 /// Names that are listed at most; a count tells of the rest.
 const LISTED: usize = 8;
@@ -94,29 +96,42 @@ fn of_object(module: &[u8], exports: &mut BTreeSet<Export>) -> Result<Stage, Dia
     let file = object::File::parse(module).map_err(bad)?;
     let relocatable = file.kind() == ObjectKind::Relocatable;
     let stage = if relocatable { Stage::Object } else { Stage::Program };
-    let mut add = |symbol: &object::Symbol<'_, '_>| {
-        if !symbol.is_global() || !symbol.is_definition() && !symbol.is_common() {
-            return;
-        }
-        let hidden = symbol.scope() == SymbolScope::Linkage;
-        let kind = if symbol.is_common() {
-            Kind::Common
-        } else if symbol.is_weak() {
-            Kind::Weak
-        } else if hidden {
-            Kind::Hidden
-        } else {
-            Kind::Global
-        };
-        let name = String::from_utf8_lossy(symbol.name_bytes().unwrap_or(b"?")).into_owned();
-        exports.insert(Export { name, kind });
+    let symbols = match stage {
+        Stage::Program => file.dynamic_symbols(),
+        _ => file.symbols(),
     };
-    if stage == Stage::Program {
-        file.dynamic_symbols().take(SYMBOLS_MAX).for_each(|symbol| add(&symbol));
-    } else {
-        file.symbols().take(SYMBOLS_MAX).for_each(|symbol| add(&symbol));
+    let mut left = NAMES_MAX;
+    for (index, symbol) in symbols.enumerate() {
+        if index >= SYMBOLS_MAX {
+            return Err(too_many(format!("more than {SYMBOLS_MAX} symbols")));
+        }
+        if !symbol.is_global() || !symbol.is_definition() && !symbol.is_common() {
+            continue;
+        }
+        let name = symbol.name_bytes().unwrap_or(b"?");
+        left = left.checked_sub(name.len()).ok_or_else(|| {
+            too_many(format!("names of symbols with more than {NAMES_MAX} bytes"))
+        })?;
+        let name = String::from_utf8_lossy(name).into_owned();
+        exports.insert(Export { name, kind: kind(&symbol) });
     }
     Ok(stage)
+}
+
+fn too_many(message: String) -> Diagnostic {
+    Diagnostic::error("udi-module", message).offset(0)
+}
+
+fn kind(symbol: &object::Symbol<'_, '_>) -> Kind {
+    if symbol.is_common() {
+        Kind::Common
+    } else if symbol.is_weak() {
+        Kind::Weak
+    } else if symbol.scope() == SymbolScope::Linkage {
+        Kind::Hidden
+    } else {
+        Kind::Global
+    }
 }
 
 /// Judges what a module shows; `allowed` is what its properties let it show.

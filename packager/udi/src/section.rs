@@ -20,7 +20,7 @@ pub use strip::strip;
 /// Name of the section with the properties.
 pub const SECTION: &str = ".udiprops";
 
-/// How many places are tried that look like the table of section headers.
+/// How many tables of names, and places that look like the table of section headers, are tried.
 const TRIES: usize = 16;
 
 /// The module with `content` as its section [`SECTION`], in the place of one that is there.
@@ -83,12 +83,44 @@ fn sections<E: Class>(module: &[u8]) -> Result<(&E, Endianness, &[E::SectionHead
 }
 
 fn find<E: Class>(module: &[u8]) -> Result<Option<&[u8]>, Diagnostic> {
-    let (header, endian, _) = sections::<E>(module)?;
-    let sections = header.sections(endian, module).map_err(bad)?;
-    let Some((_, section)) = sections.section_by_name(endian, SECTION.as_bytes()) else {
-        return Ok(None);
-    };
+    let (header, endian, all) = sections::<E>(module)?;
+    let names = names_of(header, endian, module, all)?;
+    let mut own = all.iter().filter(|section| name(*section, endian, names) == SECTION.as_bytes());
+    let Some(section) = own.next() else { return Ok(None) };
     section.data(endian, module).map(Some).map_err(bad)
+}
+
+/// The section with the names of sections; empty if there are none.
+fn names_of<'data, E: Class>(
+    header: &E,
+    endian: Endianness,
+    module: &'data [u8],
+    all: &[E::SectionHeader],
+) -> Result<&'data [u8], Diagnostic> {
+    if all.is_empty() {
+        return Ok(&[]);
+    }
+    let index = header.shstrndx(endian, module).map_err(bad)?;
+    match all.get(usize::try_from(index).unwrap_or(usize::MAX)) {
+        Some(section) => section.data(endian, module).map_err(bad),
+        None => Err(Diagnostic::error("elf-sections", "no names for the sections").offset(0)),
+    }
+}
+
+/// Longest name of a section that counts; in a file made to do harm thousands of names can be one
+/// long text.
+const NAME_MAX: usize = 255;
+
+/// The name of a section, empty if it has none.
+fn name<'data, S: SectionHeader<Endian = Endianness>>(
+    section: &S,
+    endian: Endianness,
+    names: &'data [u8],
+) -> &'data [u8] {
+    let start = usize::try_from(section.sh_name(endian)).unwrap_or(usize::MAX);
+    let rest = names.get(start..).unwrap_or_default();
+    let rest = rest.get(..NAME_MAX + 1).unwrap_or(rest);
+    memchr::memchr(0, rest).and_then(|end| rest.get(..end)).unwrap_or_default()
 }
 
 fn append<E: Class>(module: &[u8], content: &[u8]) -> Result<Vec<u8>, Diagnostic> {
@@ -101,11 +133,7 @@ fn append<E: Class>(module: &[u8], content: &[u8]) -> Result<Vec<u8>, Diagnostic
     if usize::from(header.e_shentsize(endian)) != size_of::<E::SectionHeader>() {
         return unusable("section headers of another size than the format has");
     }
-    let index = header.shstrndx(endian, module).map_err(bad)?;
-    let Some(old_names) = old.get(usize::try_from(index).unwrap_or(usize::MAX)) else {
-        return unusable("no names for the sections");
-    };
-    let mut names = old_names.data(endian, module).map_err(bad)?.to_vec();
+    let mut names = names_of(header, endian, module, old)?.to_vec();
     let own = names.len();
     names.extend([SECTION.as_bytes(), b"\0.shstrtab\0"].concat());
 
@@ -154,10 +182,11 @@ fn original<E: Class>(module: &[u8]) -> Result<Option<Vec<u8>>, Diagnostic> {
         return Ok(None);
     }
     // The names that the new ones begin with; the longest, if several do.
-    let first = old.iter().enumerate().filter(|(_, section)| {
-        let data = section.data(endian, module).unwrap_or_default();
-        section.sh_type(endian) == elf::SHT_STRTAB && names.starts_with(data)
-    });
+    let tables =
+        old.iter().enumerate().filter(|(_, section)| section.sh_type(endian) == elf::SHT_STRTAB);
+    let first = tables
+        .take(TRIES)
+        .filter(|(_, section)| names.starts_with(section.data(endian, module).unwrap_or_default()));
     let size = |section: &E::SectionHeader| -> u64 { section.sh_size(endian).into() };
     let Some((index, _)) = first.max_by_key(|(_, section)| size(section)) else {
         return Ok(None);

@@ -184,3 +184,75 @@ fn damage_never_panics() {
         }
     });
 }
+
+/// A relocatable file whose names overlap: `count` sections and symbols with names that start at
+/// different places of one long text.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
+fn overlapping(count: usize, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    let mut text = vec![b'x'; length];
+    text[0] = 0;
+    *text.last_mut().unwrap() = 0;
+    let text_at = bytes.len();
+    bytes.extend(&text);
+    let symbols_at = bytes.len();
+    bytes.extend([0; 24]);
+    for number in 0..count {
+        let mut symbol = [0; 24];
+        symbol[..4].copy_from_slice(&u32::try_from(1 + number).unwrap().to_le_bytes());
+        (symbol[4], symbol[6]) = (0x10, 1);
+        bytes.extend(symbol);
+    }
+    let table_at = bytes.len();
+    let mut row = |name: usize, kind: u32, at: usize, size: usize, link: u32, entry: u64| {
+        let mut row = [0; 64];
+        row[..4].copy_from_slice(&u32::try_from(name).unwrap().to_le_bytes());
+        row[4..8].copy_from_slice(&kind.to_le_bytes());
+        row[24..32].copy_from_slice(&(at as u64).to_le_bytes());
+        row[32..40].copy_from_slice(&(size as u64).to_le_bytes());
+        row[40..44].copy_from_slice(&link.to_le_bytes());
+        row[56..].copy_from_slice(&entry.to_le_bytes());
+        bytes.extend(row);
+    };
+    row(0, 0, 0, 0, 0, 0);
+    row(1, 3, text_at, length, 0, 0);
+    row(1, 2, symbols_at, (count + 1) * 24, 1, 24);
+    let sections = count.min(60_000);
+    (3..sections).for_each(|number| row(number, 3, text_at, length, 0, 0));
+    bytes[..20].copy_from_slice(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0\xb7\0");
+    bytes[20] = 1;
+    bytes[40..48].copy_from_slice(&(table_at as u64).to_le_bytes());
+    bytes[52..54].copy_from_slice(&64u16.to_le_bytes());
+    bytes[58..60].copy_from_slice(&64u16.to_le_bytes());
+    bytes[60..62].copy_from_slice(&u16::try_from(sections).unwrap().to_le_bytes());
+    bytes[62..64].copy_from_slice(&1u16.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn names_that_are_one_long_text_take_no_time() {
+    // A few are good.
+    let (_, shown) = exports::exported(&overlapping(100, 2000)).unwrap();
+    assert_eq!(shown.len(), 100);
+    let start = std::time::Instant::now();
+    let bytes = overlapping(200_000, 20 << 20);
+    let message = exports::exported(&bytes).unwrap_err().to_string();
+    assert!(message.contains("names of symbols"), "{message}");
+    assert_eq!(section::content_of(&bytes), Ok(None));
+    let attached = section::attach(&bytes, b"\0one\0").unwrap();
+    assert!(section::detach(&attached).is_ok_and(|detached| detached.len() == bytes.len()));
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
+fn files_of_32_bits_are_treated_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("m.c"), SOURCE).unwrap();
+    let arguments = ["-c", "m.c", "-o", "m.o"];
+    run(folder.path(), "arm-linux-gnueabihf-gcc", &arguments);
+    let module = fs::read(folder.path().join("m.o")).unwrap();
+    let attached = section::attach(&module, b"\0one\0").unwrap();
+    assert_eq!(section::content_of(&attached), Ok(Some(&b"\0one\0"[..])));
+    assert_eq!(section::detach(&attached), Ok(module));
+    assert_eq!(exports::exported(&attached).unwrap().1.len(), 5);
+}

@@ -102,14 +102,19 @@ impl<'a> Modules<'a> {
         let command = self.tools.link(&objects, &module);
         progress.step(&typed(&command));
         run(command, &format!("{name} cannot be linked"))?;
-        self.can_be_renamed(&read(&module)?)?;
+        let linked = read(&module)?;
+        self.is_for_target(name, &linked)?;
+        self.can_be_renamed(&linked)?;
         for command in self.tools.localise(self.properties, scratch, &module)? {
             progress.step(&typed(&command));
             run(command, &format!("the symbols of {name} cannot be made local"))?;
         }
         let bytes = read(&module)?;
-        self.check(name, &bytes)?;
-        Ok(bytes)
+        let about = Path::new(name);
+        let mut report = Report::new();
+        let findings = judge(&bytes, self.properties).map_err(|finding| finding.file(about))?;
+        report.extend_about(about, findings);
+        report.into_result(bytes).map(|(bytes, _)| bytes)
     }
 
     /// The files of a module that are compiled.
@@ -133,22 +138,21 @@ impl<'a> Modules<'a> {
         Ok(())
     }
 
-    fn check(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    /// Other compilers and linkers than the target's can make anything.
+    fn is_for_target(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let about = |finding: Diagnostic| Failure::from(finding.file(Path::new(name)));
-        let made_for = elf::target_of(bytes).map_err(about)?;
-        if made_for.name != self.target.name
-            || exports::stage(bytes).map_err(about)? != Stage::Object
-        {
-            let message = format!(
-                "what compiler and linker made is no object for {}, but something for {}",
-                self.target.name, made_for.name
-            );
-            let help = "UDI_CC, UDI_LINK and their options must be for the target (--target)";
-            return Err(about(Diagnostic::error("udi-target", message).help(help)));
+        let made_for = elf::target_of(bytes).map_err(about)?.name;
+        let stage = exports::stage(bytes).map_err(about)?;
+        if made_for == self.target.name && stage == Stage::Object {
+            return Ok(());
         }
-        let mut report = Report::new();
-        report.extend_about(Path::new(name), judge(bytes, self.properties).map_err(about)?);
-        report.into_result(()).map(|_| ())
+        let what = if stage == Stage::Object { "an object" } else { "a program" };
+        let message = format!(
+            "what was linked is {what} for {made_for}, not an object for {}",
+            self.target.name
+        );
+        let help = "UDI_CC, UDI_LINK and their options must be for the target (--target)";
+        Err(about(Diagnostic::error("udi-target", message).help(help)))
     }
 }
 

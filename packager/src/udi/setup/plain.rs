@@ -110,9 +110,7 @@ fn bindings(part: &Part<'_>) -> Result<Vec<Binding>, Failure> {
             let message = "one name (--abi) for several targets";
             return Err(Diagnostic::error("udi-abi", message).into());
         }
-        (None, []) if packed.is_empty() || part.options.source && part.component.has_source() => {
-            vec![own_name(Target::named(DEFAULT_TARGET)?)]
-        }
+        (None, []) if packed.is_empty() => vec![own_name(Target::named(DEFAULT_TARGET)?)],
         (None, []) => packed,
         (None, _) => wished.into_iter().map(own_name).collect(),
     })

@@ -7,7 +7,7 @@ use object::read::elf::{ProgramHeader, SectionHeader};
 use object::{Endianness, ReadRef};
 
 use super::class::Class;
-use super::{bad, class, sections};
+use super::{bad, class, name, names_of, sections};
 
 /// Largest alignment of a section that nobody loads.
 const ALIGN_MAX: u64 = 4096;
@@ -34,9 +34,9 @@ fn of_class<E: Class>(program: &[u8], kept: &[&str]) -> Result<Vec<u8>, Diagnost
     if all.is_empty() {
         return Ok(program.to_vec());
     }
-    let names = header.section_strings(endian, program, all).map_err(bad)?;
+    let names = names_of(header, endian, program, all)?;
     let stays = |section: &E::SectionHeader| {
-        let name = section.name(endian, names).unwrap_or_default();
+        let name = name(section, endian, names);
         section.sh_flags(endian).contains(elf::SHF_ALLOC)
             || section.sh_type(endian) == elf::SHT_NULL
             || kept.iter().any(|kept| kept.as_bytes() == name)
@@ -65,7 +65,7 @@ fn of_class<E: Class>(program: &[u8], kept: &[&str]) -> Result<Vec<u8>, Diagnost
             offset = bytes.len() as u64;
             bytes.extend(data);
         }
-        let name = section.name(endian, names).unwrap_or_default();
+        let name = name(section, endian, names);
         let at = if name.is_empty() { 0 } else { strings.len() };
         if at > 0 {
             strings.extend(name.iter().chain(&[0]));
