@@ -27,10 +27,14 @@ pub struct Dialect {
     pub conditional_depends: bool,
     /// Whether strings are quoted in `auto.conf` (up to Linux 5.16).
     pub quoted_auto_conf: bool,
+    /// Whether the heading of `autoconf.h` has an empty line at each end (up to Linux 5.15).
+    pub spaced_heading: bool,
+    /// Whether `.config` has no `# end of` for a menu without entries (up to Linux 5.15).
+    pub empty_menus_unended: bool,
 }
 
 impl Dialect {
-    /// The rules of Linux 5.15 to 6.8, with the `auto.conf` of 5.17.
+    /// The rules of Linux 5.15 to 6.8, with the generated files of 5.17.
     pub const LINUX_5_15: Self = Self {
         choices: Choices::Valued,
         buckets: 9973,
@@ -38,6 +42,8 @@ impl Dialect {
         transitional: false,
         conditional_depends: false,
         quoted_auto_conf: false,
+        spaced_heading: false,
+        empty_menus_unended: false,
     };
 
     /// The rules of Linux 6.12.
@@ -48,6 +54,8 @@ impl Dialect {
         transitional: false,
         conditional_depends: false,
         quoted_auto_conf: false,
+        spaced_heading: false,
+        empty_menus_unended: false,
     };
 
     /// The rules of the tool in the tree's `scripts/kconfig`; those of Linux 6.12 where the tree
@@ -63,6 +71,7 @@ impl Dialect {
             return Self::LINUX_6_12;
         };
         let confdata = read("confdata.c").unwrap_or_default();
+        let lacks = |text| !confdata.is_empty() && !confdata.contains(text);
         let plain = "__print_symbol(fp, sym, OUTPUT_N_NONE, false)";
         let lkc = read("lkc.h").unwrap_or_default() + &read("internal.h").unwrap_or_default();
         let exclusive = expr.contains("choice_members");
@@ -73,7 +82,9 @@ impl Dialect {
             numbers_are_zero: symbol.contains("\"0x0\""),
             transitional: parser.contains("T_TRANSITIONAL"),
             conditional_depends: parser.contains("T_DEPENDS T_ON expr if_expr"),
-            quoted_auto_conf: !confdata.is_empty() && !confdata.contains(plain),
+            quoted_auto_conf: lacks(plain),
+            spaced_heading: lacks("comment_style_c"),
+            empty_menus_unended: lacks("end_check:"),
         }
     }
 }

@@ -121,9 +121,16 @@ fn the_files_for_make_c_and_rust_spell_values_each_in_its_way() {
 }
 
 #[test]
-fn strings_in_auto_conf_are_quoted_in_trees_that_read_them_so() {
-    let kconfig = load(&[("Kconfig", TEXT)], Dialect { quoted_auto_conf: true, ..OLD });
+fn generated_files_of_old_trees_quote_strings_and_space_headings() {
+    let dialect = Dialect { quoted_auto_conf: true, spaced_heading: true, ..OLD };
+    let kconfig = load(&[("Kconfig", TEXT)], dialect);
+    let header = config(&kconfig).autoconf_h();
+    let heading =
+        "/*\n *\n * Automatically generated file; DO NOT EDIT.\n * Linux/test\n *\n */\n#define";
+    assert!(header.starts_with(heading), "{header}");
     let auto = config(&kconfig).auto_conf();
+    let heading = "#\n# Automatically generated file; DO NOT EDIT.\n# Linux/test\n#\nCONFIG";
+    assert!(auto.starts_with(heading), "{auto}");
     assert!(auto.contains("\nCONFIG_S=\"say \\\"hi\\\" \\\\\"\n"), "{auto}");
     assert!(auto.contains("\nCONFIG_N=7\n"), "{auto}");
     let dialect = |confdata: &str| {
@@ -132,9 +139,28 @@ fn strings_in_auto_conf_are_quoted_in_trees_that_read_them_so() {
             source.with(&format!("scripts/kconfig/{name}"), *text)
         }))
     };
-    assert!(dialect("\t__print_symbol(fp, sym, OUTPUT_N_NONE, true);\n").quoted_auto_conf);
-    assert!(!dialect("\t__print_symbol(fp, sym, OUTPUT_N_NONE, false);\n").quoted_auto_conf);
+    let oldest = dialect("static struct conf_printer header_printer_cb =\n");
+    assert!(oldest.quoted_auto_conf && oldest.spaced_heading);
+    let style = "comment_style_c = {\n\t__print_symbol(fp, sym, OUTPUT_N_NONE, true);\n";
+    let old = dialect(style);
+    assert!(old.quoted_auto_conf && !old.spaced_heading);
+    let new = dialect(&style.replace("true", "false"));
+    assert!(!new.quoted_auto_conf && !new.spaced_heading);
     assert!(!dialect("").quoted_auto_conf, "nothing is known about such a tree");
+}
+
+#[test]
+fn a_menu_without_entries_ends_unless_the_tree_is_old() {
+    let text =
+        "menu \"None\"\nendmenu\nmenu \"Off\"\nif NO\nendif\nendmenu\nconfig A\n\tdef_bool y\n";
+    let dot_config = |empty_menus_unended| {
+        let kconfig = load(&[("Kconfig", text)], Dialect { empty_menus_unended, ..OLD });
+        let text = config(&kconfig).dot_config();
+        text.split_once("\n#\n# None").expect("a heading").1.to_owned()
+    };
+    let off = "\n#\n# Off\n#\n# end of Off\n\nCONFIG_A=y\n";
+    assert_eq!(dot_config(false), format!("\n#\n# end of None\n{off}"));
+    assert_eq!(dot_config(true), format!("\n#\n{off}"));
 }
 
 #[test]

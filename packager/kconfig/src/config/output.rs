@@ -39,7 +39,9 @@ impl Config<'_> {
 
     /// The text of `include/generated/autoconf.h`.
     pub fn autoconf_h(&self) -> String {
-        let mut out = heading("/*", " *", " */", self.kconfig.main_menu());
+        let spaced = self.kconfig.dialect().spaced_heading;
+        let (first, last) = if spaced { ("/*\n *", " *\n */") } else { ("/*", " */") };
+        let mut out = heading(first, " *", last, self.kconfig.main_menu());
         for (symbol, value) in self.output() {
             let name = &self.kconfig.symbol(symbol).name;
             match &value {
@@ -145,10 +147,13 @@ impl DotConfig<'_, '_> {
         if let Some(symbol) = node.symbol {
             self.symbol(symbol);
         }
+        let mut empty = true;
         for child in kconfig.children(menu) {
             crate::deep(|| self.node(child));
+            empty = false;
         }
-        if heading && node.kind == MenuKind::Menu {
+        let ends = !(empty && kconfig.dialect().empty_menus_unended);
+        if heading && node.kind == MenuKind::Menu && ends {
             line(&mut self.out, format_args!("# end of {title}"));
             self.blank = true;
         }
