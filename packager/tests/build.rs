@@ -136,6 +136,14 @@ impl Project {
         self.packager().arg("build").output().unwrap()
     }
 
+    /// Runs lines in a shell, each of them in one of its own.
+    fn shell(&self, lines: &str) -> Output {
+        let script: String = lines.lines().map(|line| format!("({line}) || exit 1\n")).collect();
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).env("CARGO_TARGET_DIR", self.path("target"));
+        command.output().unwrap()
+    }
+
     fn package(&self) -> PathBuf {
         self.path("out/pkg/tiny")
     }
@@ -165,6 +173,56 @@ fn two_builds_in_different_folders_give_the_same_bytes() {
     let program = first.get("server/prebuilt/arm64/tiny-drv").unwrap();
     let folder = one.dir.path().to_str().unwrap().as_bytes();
     assert!(!program.bytes.windows(folder.len()).any(|bytes| bytes == folder));
+}
+
+/// The only file or folder in `folder` whose name starts so.
+#[expect(clippy::unwrap_used, reason = "used by the test below")]
+fn only(folder: &Path, start: &str) -> String {
+    let items = fs::read_dir(folder).unwrap();
+    let names = items.map(|item| item.unwrap().file_name().into_string().unwrap());
+    let found: Vec<_> = names.filter(|name| name.starts_with(start)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.concat()
+}
+
+#[test]
+fn a_dry_run_prints_the_commands_and_a_shell_that_runs_them_gets_the_same_program() {
+    let project = Project::new();
+    let plan = || {
+        let more = ("LIBRARY_PATH", "/opt/more/lib");
+        let mut command = project.packager();
+        command.env(more.0, more.1).args(["build", "--dry-run"]);
+        let output = command.output().unwrap();
+        assert_good(&output);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let text = plan();
+    for item in [
+        "--target aarch64-unknown-none",
+        "-Crelocation-model=static",
+        "-Clink-arg=-T",
+        "-Clink-arg=-zmax-page-size=4096",
+        "-Clink-arg=-L/opt/more/lib",
+        "CARGO_PROFILE_RELEASE_PANIC=abort",
+        "-DDIVISOR=2",
+        "aarch64-linux-gnu-gcc",
+        "-nostdinc",
+    ] {
+        assert!(text.contains(item), "{item}: {text}");
+    }
+    assert!(!project.path("target").exists() && !project.path("out").exists(), "nothing is built");
+
+    assert_good(&project.build());
+    let target = project.path("target/packager");
+    let program = target.join("aarch64-unknown-none/release/tiny-drv");
+    let built = fs::read(&program).unwrap();
+    fs::remove_file(&program).unwrap();
+    let text = plan()
+        .replace("libc-aarch64-HASH", &only(&target, "libc-aarch64-"))
+        .replace("half-HASH.o", &only(&target.join("c/aarch64"), "half-"));
+    let output = project.shell(&text);
+    assert_good(&output);
+    assert!(fs::read(&program).unwrap() == built, "another program");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Workspace;
-use super::toolchain::{CLibrary, Tools, fingerprint, run, write_if_missing};
+use super::toolchain::{CLibrary, Tools, UNKNOWN, fingerprint, run, write_if_missing};
 use crate::diag::{Diagnostic, Failure};
 use crate::manifest::C;
 use crate::target::Target;
@@ -55,23 +55,8 @@ impl Tools<'_> {
                 return Err(Diagnostic::error("no-source", message).file(&path).into());
             }
             let draft = scratch.join(format!("{}.o", std::process::id()));
-            let mut command = Command::new(&compiler);
-            command
-                .current_dir(&workspace.root)
-                .args(FREESTANDING)
-                .args(FLAGS)
-                .args(&self.target.c.flags)
-                .arg("-c")
-                .arg(&path)
-                .arg("-o")
-                .arg(&draft);
-            command.arg("-isystem").arg(&library.include).arg("-isystem").arg(&builtin);
-            for include in &c.include {
-                command.arg("-I").arg(folder.join(include));
-            }
-            command.args(c.define.iter().map(|define| format!("-D{define}")));
-            command.arg(prefix_map(&workspace.root, "/src"));
-            command.env("LIBRARY_PATH", library_path(&library.folder));
+            let object = Object { compiler: &compiler, builtin: &builtin, library, c, folder };
+            let mut command = object.command(self.target, workspace, &path, &draft);
             run(&mut command, &format!("{} does not compile", source.display()))?;
             let object = fs::read(&draft).map_err(|error| Failure::io("read", &draft, &error))?;
             let _scratch_file_gone = fs::remove_file(&draft);
@@ -82,13 +67,67 @@ impl Tools<'_> {
             write_if_missing(&path, &object)?;
             link.push(path.display().to_string());
         }
-        // rust-lld does not read LIBRARY_PATH as a C compiler does.
-        for folder in env::split_paths(&library_path(&library.folder)) {
-            link.push(format!("-L{}", folder.display()));
-        }
-        link.push("-lc".into());
+        link.extend(library_args(library));
         Ok(link)
     }
+
+    /// The commands that compile the C files, and the arguments that link what comes out; nothing is
+    /// run but the compiler, to ask it where its headers are.
+    pub(super) fn planned_c(
+        &self,
+        workspace: &Workspace,
+        folder: &Path,
+        c: &C,
+        library: &CLibrary,
+    ) -> Result<(Vec<Command>, Vec<String>), Failure> {
+        let folder = &folder.canonicalize().map_err(|error| Failure::io("find", folder, &error))?;
+        let compiler = cross_tool(self.target, "gcc");
+        let builtin = builtin_headers(self.target, &compiler)?;
+        let scratch = workspace.target_dir.join("c").join(&self.target.name);
+        let object = Object { compiler: &compiler, builtin: &builtin, library, c, folder };
+        let (mut commands, mut link) = (Vec::new(), Vec::new());
+        for source in &c.sources {
+            let stem = source.file_stem().unwrap_or_default().to_string_lossy();
+            let to = scratch.join(format!("{stem}-{UNKNOWN}.o"));
+            commands.push(object.command(self.target, workspace, &folder.join(source), &to));
+            link.push(to.display().to_string());
+        }
+        link.extend(library_args(library));
+        Ok((commands, link))
+    }
+}
+
+/// What compiling a C file takes besides the file.
+struct Object<'a> {
+    compiler: &'a OsString,
+    builtin: &'a Path,
+    library: &'a CLibrary,
+    c: &'a C,
+    /// The driver's folder.
+    folder: &'a Path,
+}
+
+impl Object<'_> {
+    fn command(&self, target: &Target, workspace: &Workspace, from: &Path, to: &Path) -> Command {
+        let mut command = Command::new(self.compiler);
+        command.current_dir(&workspace.root).args(FREESTANDING).args(FLAGS).args(&target.c.flags);
+        command.arg("-c").arg(from).arg("-o").arg(to);
+        command.arg("-isystem").arg(&self.library.include).arg("-isystem").arg(self.builtin);
+        for include in &self.c.include {
+            command.arg("-I").arg(self.folder.join(include));
+        }
+        command.args(self.c.define.iter().map(|define| format!("-D{define}")));
+        command.arg(prefix_map(&workspace.root, "/src"));
+        command.env("LIBRARY_PATH", library_path(&self.library.folder));
+        command
+    }
+}
+
+/// Arguments that link the C library: rust-lld does not read LIBRARY_PATH as a C compiler does.
+fn library_args(library: &CLibrary) -> Vec<String> {
+    let path = library_path(&library.folder);
+    let folders = env::split_paths(&path).map(|folder| format!("-L{}", folder.display()));
+    folders.chain([String::from("-lc")]).collect()
 }
 
 /// A tool of the cross compiler's family, such as `aarch64-linux-gnu-gcc`; `CROSS_COMPILE` stands

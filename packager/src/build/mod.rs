@@ -12,9 +12,11 @@ use crate::target::Target;
 mod c;
 mod cargo;
 mod hints;
+mod plan;
 mod toolchain;
 
 pub use cargo::Workspace;
+pub use plan::plan;
 pub use toolchain::Tools;
 
 pub(crate) use c::{FREESTANDING, builtin_headers, cross_tool, prefix_map};

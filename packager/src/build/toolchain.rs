@@ -55,14 +55,26 @@ impl<'a> Tools<'a> {
     ///
     /// [`Failure`] if the linker script cannot be written to where the linker finds it.
     pub fn link_args(&self, workspace: &Workspace) -> Result<Vec<String>, Failure> {
-        // Cargo does not watch the script: another text must have another name.
+        write_if_missing(&self.script_path(workspace), self.script.text.as_bytes())?;
+        Ok(self.planned_link_args(workspace))
+    }
+
+    /// The same without writing the script.
+    pub(super) fn planned_link_args(&self, workspace: &Workspace) -> Vec<String> {
+        let page = self.target.elf.page_size;
+        let script = self.script_path(workspace);
+        vec![
+            format!("-T{}", script.display()),
+            format!("-zmax-page-size={page}"),
+            "--gc-sections".into(),
+        ]
+    }
+
+    /// Cargo does not watch the script: another text must have another name.
+    fn script_path(&self, workspace: &Workspace) -> PathBuf {
         let stem = self.script.name.trim_end_matches(".ld");
         let name = format!("{stem}-{:016x}.ld", fingerprint(self.script.text.as_bytes()));
-        let path = workspace.target_dir.join(name);
-        write_if_missing(&path, self.script.text.as_bytes())?;
-        let page = self.target.elf.page_size;
-        let script = path.display();
-        Ok(vec![format!("-T{script}"), format!("-zmax-page-size={page}"), "--gc-sections".into()])
+        workspace.target_dir.join(name)
     }
 
     /// Compiles and links the program of the workspace's package.
@@ -76,13 +88,24 @@ impl<'a> Tools<'a> {
         program: &str,
         link: &[String],
     ) -> Result<PathBuf, Failure> {
+        let mut command = self.program_command(workspace, program, link);
+        run(&mut command, &format!("{program} does not compile"))?;
+        Ok(self.output(workspace).join(program))
+    }
+
+    /// What compiles and links the program.
+    pub(super) fn program_command(
+        &self,
+        workspace: &Workspace,
+        program: &str,
+        link: &[String],
+    ) -> Command {
         let mut command = self.cargo(workspace, workspace.package_name());
         command.args(["--bin", program, "--"]);
         for argument in link {
             command.arg(format!("-Clink-arg={argument}"));
         }
-        run(&mut command, &format!("{program} does not compile"))?;
-        Ok(self.output(workspace).join(program))
+        command
     }
 
     /// Builds the C library as an archive and gives the folder that holds it as `libc.a`.
@@ -91,12 +114,26 @@ impl<'a> Tools<'a> {
     ///
     /// [`Failure`] if the workspace has no C library, or it does not compile.
     pub fn build_libc(&self, workspace: &Workspace) -> Result<CLibrary, Failure> {
-        let Some(source) = workspace.folder_of(LIBC) else {
-            let message =
-                format!("[c] needs the package `{LIBC}`, which the workspace does not use");
-            let help = format!("cargo add {LIBC}");
-            return Err(Diagnostic::error("no-libc", message).help(help).into());
-        };
+        let include = libc_headers(workspace)?;
+        run(&mut self.libc_command(workspace), "the C library does not compile")?;
+        let archive = self.output(workspace).join("libl4re_libc.a");
+        let bytes = fs::read(&archive).map_err(|error| Failure::io("read", &archive, &error))?;
+        // A folder for each content, for the same reason as with the linker script.
+        let name = format!("libc-{}-{:016x}", self.target.name, fingerprint(&bytes));
+        let folder = workspace.target_dir.join(name);
+        write_if_missing(&folder.join("libc.a"), &bytes)?;
+        Ok(CLibrary { folder, include })
+    }
+
+    /// The C library as it will be, without building it: the name of its folder follows from what
+    /// comes out.
+    pub(super) fn planned_libc(&self, workspace: &Workspace) -> Result<CLibrary, Failure> {
+        let folder = workspace.target_dir.join(format!("libc-{}-{UNKNOWN}", self.target.name));
+        Ok(CLibrary { folder, include: libc_headers(workspace)? })
+    }
+
+    /// What compiles the C library.
+    pub(super) fn libc_command(&self, workspace: &Workspace) -> Command {
         let mut command = self.cargo(workspace, LIBC);
         command.args(["--lib", "--features", "archive", "--crate-type", "staticlib"]);
         // Whatever the workspace's profile says: optimising across crates makes everything local
@@ -106,14 +143,7 @@ impl<'a> Tools<'a> {
         command.env("CARGO_PROFILE_RELEASE_PANIC", "abort");
         // Whatever the workspace says: only this makes the archive's Rust symbols local.
         command.args(["--config", "profile.release.lto=\"fat\""]);
-        run(&mut command, "the C library does not compile")?;
-        let archive = self.output(workspace).join("libl4re_libc.a");
-        let bytes = fs::read(&archive).map_err(|error| Failure::io("read", &archive, &error))?;
-        // A folder for each content, for the same reason as with the linker script.
-        let name = format!("libc-{}-{:016x}", self.target.name, fingerprint(&bytes));
-        let folder = workspace.target_dir.join(name);
-        write_if_missing(&folder.join("libc.a"), &bytes)?;
-        Ok(CLibrary { folder, include: source.join("include") })
+        command
     }
 
     /// `cargo rustc` for one package: unlike `cargo build` it takes arguments for the last step
@@ -159,6 +189,19 @@ impl<'a> Tools<'a> {
 
 /// Cargo's name of the C library.
 const LIBC: &str = "l4re-libc";
+
+/// Stands in planned commands for what follows from bytes that are not there yet.
+pub(super) const UNKNOWN: &str = "HASH";
+
+/// The folder with the C library's headers.
+fn libc_headers(workspace: &Workspace) -> Result<PathBuf, Failure> {
+    let Some(source) = workspace.folder_of(LIBC) else {
+        let message = format!("[c] needs the package `{LIBC}`, which the workspace does not use");
+        let help = format!("cargo add {LIBC}");
+        return Err(Diagnostic::error("no-libc", message).help(help).into());
+    };
+    Ok(source.join("include"))
+}
 
 /// The C library, built.
 #[derive(Debug, Clone)]

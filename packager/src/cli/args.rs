@@ -90,6 +90,9 @@ pub struct Build {
     /// Make no package, only the program in OUT/bin/<target>; needs no driver.toml
     #[arg(long)]
     pub elf_only: bool,
+    /// Print the commands that would be run, and run none of them
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }
 
 /// Check a package, a program or a driver.toml.
@@ -167,7 +170,7 @@ fn client(text: &str) -> Result<Client, &'static str> {
 
 impl From<Build> for build::Options {
     fn from(args: Build) -> Self {
-        let Build { folder, out, target, elf_only } = args;
+        let Build { folder, out, target, elf_only, dry_run: _ } = args;
         Self { folder, out, targets: target, elf_only }
     }
 }

@@ -35,6 +35,10 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let mut output = Output::new(cli.json, cli.quiet, cli.verbose);
     let good = match cli.verb {
+        Verb::Build(args) if args.dry_run => {
+            let result = build::plan(&args.into());
+            finish(&mut output, "build", result.map(planned))
+        }
         Verb::Build(args) => {
             let result = build::build(&args.into(), &mut output);
             finish(&mut output, "build", result.map(built))
@@ -96,6 +100,11 @@ fn finish(output: &mut Output, verb: &str, result: Result<Done, Failure>) -> boo
             false
         }
     }
+}
+
+fn planned(lines: Vec<String>) -> Done {
+    let json = json!({ "commands": lines });
+    Done { report: crate::diag::Report::new(), lines, json }
 }
 
 fn built(built: build::Built) -> Done {
