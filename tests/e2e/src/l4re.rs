@@ -22,6 +22,15 @@ pub struct L4re {
 }
 
 impl L4re {
+    /// What the image tool wants to know of the architecture.
+    pub(crate) const TOOL_ENVIRONMENT: [(&str, &str); 5] = [
+        ("ARCH", "arm64"),
+        ("BITS", "64"),
+        ("PLATFORM_TYPE", "arm_virt"),
+        ("CROSS_COMPILE", "aarch64-linux-gnu-"),
+        ("OBJCOPY", "aarch64-linux-gnu-objcopy"),
+    ];
+
     /// Looks at a build folder and a kernel file.
     ///
     /// # Errors
@@ -66,16 +75,28 @@ impl L4re {
         self.build.join("assets").join(name)
     }
 
-    fn tool(&self) -> PathBuf {
+    /// L4Re's image tool.
+    pub(crate) fn tool(&self) -> PathBuf {
         self.build.join("source/tool/bin/l4image")
     }
 
-    fn programs(&self) -> PathBuf {
+    /// The kernel.
+    pub(crate) fn kernel(&self) -> &Path {
+        &self.fiasco
+    }
+
+    /// The folder with programs of L4Re.
+    pub(crate) fn programs(&self) -> PathBuf {
         self.build.join("bin").join(&self.flavour).join("l4f")
     }
 
+    /// The folder with bootstrap.
+    pub(crate) fn plain(&self) -> PathBuf {
+        self.build.join("bin").join(&self.flavour).join("plain")
+    }
+
     fn bootstrap(&self) -> PathBuf {
-        self.build.join("bin").join(&self.flavour).join("plain/bootstrap.elf")
+        self.plain().join("bootstrap.elf")
     }
 
     /// The machine for this kernel.
@@ -123,9 +144,16 @@ impl L4re {
         Ok(Vm::new(self.machine()?, image))
     }
 
-    fn make_image(&self, folder: &Path, list: &Path, entry: &str, image: &Path) -> Result<()> {
+    /// Makes the image of an entry with L4Re's tool; `folder` is searched first.
+    pub(crate) fn make_image(
+        &self,
+        folder: &Path,
+        list: &Path,
+        entry: &str,
+        image: &Path,
+    ) -> Result<()> {
         let own = [folder.to_owned(), self.programs(), self.asset("")];
-        let plain = self.build.join("bin").join(&self.flavour).join("plain");
+        let plain = self.plain();
         let io = self.asset("io/plat-arm_virt");
         let path: Vec<_> =
             own.iter().chain([&plain, &io]).map(|p| p.display().to_string()).collect();
@@ -137,13 +165,9 @@ impl L4re {
             .args(["create", "--entry", entry, "--modules-list-file"])
             .arg(list)
             .args(["--search-path", &path.join(":")])
-            .env("ARCH", "arm64")
-            .env("BITS", "64")
-            .env("PLATFORM_TYPE", "arm_virt")
+            .envs(Self::TOOL_ENVIRONMENT)
             .env("L4DIR", self.build.join("source"))
             .env("TMPDIR", folder)
-            .env("CROSS_COMPILE", "aarch64-linux-gnu-")
-            .env("OBJCOPY", "aarch64-linux-gnu-objcopy")
             .output()
             .context(self.tool().display())?;
         if output.status.success() && image.is_file() {

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod disk;
 mod error;
 pub mod guest;
+pub mod images;
 pub mod l4re;
 pub mod run;
 pub mod scenario;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use l4re_e2e::disk::TestDisk;
+use l4re_e2e::images::Images;
 use l4re_e2e::l4re::L4re;
 use l4re_e2e::run::{Platform, Record};
 use l4re_e2e::scenario;
@@ -29,6 +30,9 @@ struct Options {
     /// The guest's modules: `lib/modules/(version)` of its package.
     #[arg(long)]
     guest_modules: Option<PathBuf>,
+    /// Only the cases about images.
+    #[arg(long)]
+    images_only: bool,
     /// Folder for disk images.
     #[arg(long, default_value = "out/l4re")]
     out: PathBuf,
@@ -73,14 +77,41 @@ impl Report {
             }
         }
     }
+
+    /// A case that boots nothing.
+    fn check(&mut self, name: &str, result: Result<()>) {
+        match result {
+            Ok(()) => {
+                self.passed += 1;
+                println!("ok    {name}");
+            }
+            Err(e) => {
+                println!("FAIL  {name}");
+                self.failed.push(format!("{name}: {e}"));
+            }
+        }
+    }
 }
 
 fn run(options: &Options) -> Result<bool> {
     let l4re = L4re::new(&options.build, &options.fiasco)?;
-    let platform = Platform::L4re(l4re.clone());
     std::fs::create_dir_all(&options.out).context(options.out.display())?;
     println!("L4Re: {}, kernel at EL{}", options.build.display(), 1 + u8::from(l4re.is_el2()));
     let mut report = Report::default();
+    if !options.images_only {
+        systems(&mut report, &l4re, options)?;
+    }
+    images(&mut report, &l4re, options)?;
+    for failure in &report.failed {
+        println!("\nFAILED {failure}");
+    }
+    println!("\n{} passed, {} failed", report.passed, report.failed.len());
+    Ok(report.failed.is_empty())
+}
+
+/// What also runs on the stand-in.
+fn systems(report: &mut Report, l4re: &L4re, options: &Options) -> Result<()> {
+    let platform = Platform::L4re(l4re.clone());
     let disk =
         |name: &str, size| TestDisk::create(&options.out.join(format!("{name}.img")), size, 1);
     for transport in Transport::ALL {
@@ -101,17 +132,29 @@ fn run(options: &Options) -> Result<bool> {
             &["faults."],
         );
         if let Some(kernel) = &options.guest_kernel {
-            guest(&mut report, &l4re, options, kernel, transport, &disk("guest", 64)?);
+            guest(report, l4re, options, kernel, transport, &disk("guest", 64)?);
         }
     }
     let pair = [disk("shared-0", 16)?, disk("shared-1", 24)?];
     let shared = scenario::shared_line(&platform, [&pair[0], &pair[1]], options.verbose);
     report.case("two disks on one interrupt line", shared, &["interrupts"]);
-    for failure in &report.failed {
-        println!("\nFAILED {failure}");
+    Ok(())
+}
+
+/// Images that the packager makes, beside those of L4Re's own tool.
+fn images(report: &mut Report, l4re: &L4re, options: &Options) -> Result<()> {
+    let disk = TestDisk::create(&options.out.join("image.img"), 16, 1)?;
+    let folder = options.out.join("images");
+    let images = Images::new(l4re, &folder, options.verbose)?;
+    for bootstrap in ["bootstrap.elf", "bootstrap.raw"] {
+        report.case(&format!("composed from {bootstrap}"), images.composed(bootstrap), &[]);
     }
-    println!("\n{} passed, {} failed", report.passed, report.failed.len());
-    Ok(report.failed.is_empty())
+    report.check("images of both tools read by the other", images.round_trip());
+    for transport in Transport::ALL {
+        let name = format!("driver injected into an image, {}", transport.name());
+        report.case(&name, images.injected(transport, &disk), &[]);
+    }
+    Ok(())
 }
 
 fn guest(
