@@ -11,7 +11,7 @@ GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
 .PHONY: help setup setup-test demo test test-all test-host test-linux test-guest lint doc \
-        bench bench-blk bench-linux test-l4re package clean
+        bench bench-blk bench-images bench-linux test-l4re package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,10 +48,14 @@ doc: setup ## documentation of every crate, no warnings
 test-guest: setup ## tests that boot guests in QEMU
 	@$(CARGO) test -q -p l4re-e2e
 
-bench: bench-blk bench-linux ## all benchmarks
+bench: bench-blk bench-images bench-linux ## all benchmarks
 
 bench-blk: setup ## counts and guest time a request, beside the blocking driver
 	@$(E2E) bench -- --out $(OUT)/bench
+
+bench-images: setup ## an image of 64 MiB made and changed, beside l4image with L4RE_BUILD=<build folder>
+	@$(CARGO) run -q --release -p l4re-image --example image-bench -- $(if $(L4RE_BUILD),\
+		"$$(echo $(L4RE_BUILD)/bin/*/plain/bootstrap.elf)" $(L4RE_BUILD)/source/tool/bin/l4image)
 
 bench-linux: setup-test ## reading a Linux tree, beside kconfiglib
 	@$(CARGO) build -q --release -p l4re-packager
