@@ -1,6 +1,6 @@
 //! `udisetup`: from a package file to what is used of it. A server for L4Re becomes the package for
-//! L4Re's build system that `build` makes of the driver's folder ([`server`]); a driver of UDI's own
-//! kind becomes a folder with its modules ([`plain`]).
+//! L4Re's build system that `build` makes of the driver's folder (`server`); a driver of UDI's own
+//! kind becomes a folder with its modules (`plain`).
 
 use std::fs;
 use std::path::{Path, PathBuf};
