@@ -60,7 +60,7 @@ pub struct Directory {
 ///
 /// What make has to say.
 pub fn environment(configured: &Configured) -> Result<Environment, Error> {
-    let file = configured.out.join(".kbuild-env");
+    let file = configured.out.join(".kbuild-dirs");
     if !file.exists() {
         let makefile = configured.out.join(".environment.mk");
         fs::write(&makefile, include_str!("environment.mk")).map_err(Error::io(&makefile))?;
@@ -75,6 +75,15 @@ pub fn environment(configured: &Configured) -> Result<Environment, Error> {
     }
     environment.remove("building_out_of_srctree");
     Ok(environment)
+}
+
+/// The directories that the top Makefile descends into.
+fn roots(configured: &Configured) -> Result<Vec<String>, Error> {
+    let mut roots = words(&String::from_utf8_lossy(&configured.read(".kbuild-dirs")?));
+    if roots.is_empty() {
+        roots.push(".".into());
+    }
+    Ok(roots)
 }
 
 struct Visit {
@@ -100,7 +109,10 @@ pub fn walk(
     let print = work.path().join("print.mk");
     fs::write(&print, include_str!("print.mk")).map_err(Error::io(&print))?;
     let environment = environment(configured)?;
-    let mut todo = vec![Visit { path: ".".into(), builtin: true, modular: true, environment }];
+    let mut todo = Vec::new();
+    for path in roots(configured)?.into_iter().filter(|path| path == "." || enter(path)) {
+        todo.push(Visit { path, builtin: true, modular: true, environment: environment.clone() });
+    }
     let mut directories = BTreeMap::<String, Directory>::new();
     while let Some(mut visit) = todo.pop() {
         if let Some(known) = directories.get(&visit.path) {
