@@ -393,6 +393,9 @@ fn the_command_writes_packages_as_they_are_and_says_what_is_wrong() {
     assert_eq!(one, two);
     assert_eq!(emit(&["--format", "systemd", path]).0, Some(0));
     assert!(dir.path().join("out/systemd").join(systemd::MARK).is_file());
+    assert_eq!(emit(&["--format", "systemd", "--debug", "--out", "debug", path]).0, Some(0));
+    let script = fs::read_to_string(dir.path().join("debug").join(systemd::MARK)).unwrap();
+    assert!(script.contains("\"systemd.log_level=debug\", \"systemd.debug-shell\""), "{script}");
     let (code, text) = emit(&["--format", "systemd"]);
     assert!(code == Some(1) && text.contains("name a folder with driver.toml"), "{text}");
     let (code, text) = emit(&["--format", "buildroot", "--debug", path]);

@@ -58,7 +58,11 @@ impl Place {
     }
 
     fn make(&self, out: &str, image: bool) -> Result<Made, Failure> {
-        let options = Options {
+        make(&self.options(out, image), &mut Silent)
+    }
+
+    fn options(&self, out: &str, image: bool) -> Options {
+        Options {
             arches: vec![Arch::Arm64],
             distribution: Distribution {
                 suite: String::new(),
@@ -74,8 +78,7 @@ impl Place {
             out: self.path(out),
             image,
             size: None,
-        };
-        make(&options, &mut Silent)
+        }
     }
 }
 
@@ -90,6 +93,28 @@ fn the_units_are_there_as_they_are_and_enabled() {
     assert_eq!(to, Path::new("../../../../usr/lib/systemd/system/bash.service"));
     assert!(fs::read_to_string(root.join("etc/passwd")).unwrap().starts_with("root:"));
     assert_eq!(fs::read_link(root.join("lib")).unwrap(), Path::new("usr/lib"));
+}
+
+/// As somebody does who adds a service: a unit file, its capabilities in the script, enabled.
+#[test]
+fn a_service_is_added_with_its_capabilities_and_enabled() {
+    let place = Place::new();
+    let unit = UNIT.replace("[Install]", "Environment=L4_CAP_SCHED=scheduler\n[Install]");
+    place.write("units/fs_server.service", &unit);
+    let mut options = place.options("out", false);
+    options.enable.push("fs_server.service".into());
+    let root = make(&options, &mut Silent).unwrap().systems[0].0.clone();
+    let enabled = |unit: &str| {
+        let root = format!("--root={}", root.display());
+        let output = Command::new("systemctl").args([&root, "is-enabled", unit]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(enabled("fs_server.service"), "enabled");
+    assert_eq!(enabled("bash.service"), "enabled");
+    options.enable.push("fs_sevrer.service".into());
+    let message = make(&options, &mut Silent).unwrap_err().to_string();
+    assert!(message.contains("no unit fs_sevrer.service to enable"), "{message}");
+    assert!(message.contains("did you mean fs_server.service?"), "{message}");
 }
 
 #[test]

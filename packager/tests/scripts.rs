@@ -159,6 +159,14 @@ fn the_image_for_the_test_is_made_of_a_build_of_l4re() {
 }
 
 #[test]
+fn make_knows_the_goal_for_root_file_systems() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = Command::new("make").args(["-n", "systemd-image"]).current_dir(root).output();
+    let text = text(&output.unwrap());
+    assert!(text.contains("-p l4re-packager -- rootfs --out"), "{text}");
+}
+
+#[test]
 fn an_unknown_option_is_wrong_usage() {
     let place = Place::new("Linux");
     let output = place.run("build.sh", &["--fast"], &[]);
