@@ -172,13 +172,60 @@ fn objects_compile_with_the_commands_of_the_manifest() {
     }
 }
 
+/// The Makefile of the folder above looks into a driver's folder only with another symbol, which
+/// the driver's own Kconfig definition does not ask for.
+#[test]
+fn folders_that_only_makefiles_shut_are_opened() {
+    let (_dir, root) = tree();
+    let (extracted, _) = run(&options(&root, "BENCHTOY")).unwrap_or_else(|f| panic!("{f}"));
+    let changes: Vec<String> =
+        extracted.workspace.changes.iter().map(ToString::to_string).collect();
+    let expected = "BENCH=y: only with it, or its like, make looks into drivers/net/bench, \
+                    drivers/net/Makefile:2";
+    assert!(changes.iter().any(|change| change == expected), "{changes:?}");
+    assert_eq!(extracted.workspace.manifest.modules[0].objects, ["drivers/net/bench/benchtoy.o"]);
+}
+
+/// A source that a rule of the tree makes is named, and taken once it has been put into the
+/// workspace.
+#[test]
+fn what_a_rule_of_the_tree_makes_can_be_added() {
+    let (_dir, root) = tree();
+    fs::remove_file(root.join("drivers/net/toy/sub/hw.c")).unwrap();
+    let makefile = root.join("drivers/net/toy/Makefile");
+    let rule = "\n$(obj)/sub/hw.c: $(src)/hw.pl\n\tperl $< >$@\n";
+    fs::write(&makefile, fs::read_to_string(&makefile).unwrap() + rule).unwrap();
+    let (extracted, report) = run(&options(&root, "TOY")).unwrap_or_else(|f| panic!("{f}"));
+    let warning = format!("{report:?}");
+    assert!(warning.contains("copy DIR/drivers/net/toy/sub/hw.c (or .S)"), "{warning}");
+    let folder = &extracted.written.folder;
+    let manifest = &extracted.workspace.manifest;
+    let command = || {
+        let object = "drivers/net/toy/sub/hw.o";
+        compile_command(manifest, folder, &manifest.modules[0], object, Path::new("hw.o"))
+    };
+    let refused = command().unwrap_err().to_string();
+    assert!(refused.contains("`make O=DIR drivers/net/toy/sub/hw.o`"), "{refused}");
+    fs::create_dir_all(folder.join("src/drivers/net/toy/sub")).unwrap();
+    fs::write(folder.join("src/drivers/net/toy/sub/hw.c"), "int hw;\n").unwrap();
+    let source = command().unwrap().arguments.pop().unwrap();
+    assert_eq!(Path::new(&source), folder.join("src/drivers/net/toy/sub/hw.c"));
+}
+
 #[test]
 fn what_cannot_be_extracted_is_said_with_the_way_out() {
     let (_dir, root) = tree();
     let mut text = String::new();
-    for driver in
-        ["FARTOY", "FARBUS", "TOYY", "NET_VENDOR_TOY", "TOY_DEBUG", "TOYBUS_LIB", "TOY_SLOW"]
-    {
+    for driver in [
+        "FARTOY",
+        "FAROFF",
+        "FARBUS",
+        "TOYY",
+        "NET_VENDOR_TOY",
+        "TOY_DEBUG",
+        "TOYBUS_LIB",
+        "TOY_SLOW",
+    ] {
         text += &format!("{driver}\n{}\n\n", refusal(&options(&root, driver), &root));
     }
     let mut wrong = options(&root, "TOY");

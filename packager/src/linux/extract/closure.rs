@@ -9,7 +9,7 @@ use l4re_kheaders::Generated;
 
 use super::compile::{Folders, all_flags};
 use super::facts::is_trace_header;
-use super::files::TreeFiles;
+use super::files::{TreeFiles, built};
 use super::modules::is_public;
 use super::source_of;
 use super::toplevel::OBJTREE;
@@ -30,7 +30,15 @@ pub struct Closure {
     /// Generated headers.
     pub generated: BTreeSet<String>,
     /// What could not be found, by name of the header: who wants it.
-    missing: BTreeMap<String, (PathBuf, u32)>,
+    missing: BTreeMap<String, Wanted>,
+}
+
+/// Who wants a header that is not there: the file, the line, and an object that needs it.
+#[derive(Debug)]
+struct Wanted {
+    by: PathBuf,
+    line: u32,
+    object: String,
 }
 
 /// Asks the compiler what it knows by itself under flags.
@@ -77,8 +85,11 @@ impl<'a> Scanner<'a> {
                 return Err(denied.clone().into());
             }
             for missing in &scan.missing {
-                let place = (missing.by.to_path_buf(), missing.origin.line);
-                closure.missing.entry(missing.name().to_owned()).or_insert(place);
+                closure.missing.entry(missing.name().to_owned()).or_insert_with(|| Wanted {
+                    by: missing.by.to_path_buf(),
+                    line: missing.origin.line,
+                    object: object.clone(),
+                });
             }
             for path in scan.paths().skip(1) {
                 if let Ok(generated) = path.strip_prefix(OBJTREE) {
@@ -90,13 +101,14 @@ impl<'a> Scanner<'a> {
             }
         }
         for source in module.sources.iter().chain(&module.shipped) {
-            headers.remove(source);
+            headers.remove(built(source));
         }
         self.sort(module, headers, closure)
     }
 
     fn scan(&mut self, module: &Module, object: &str, source: &str) -> Result<Scan, Failure> {
-        let language = match source.trim_end_matches("_shipped").ends_with(".S") {
+        let source = built(source);
+        let language = match source.ends_with(".S") {
             true => Language::Assembler,
             false => Language::C,
         };
@@ -147,9 +159,13 @@ impl<'a> Scanner<'a> {
         let mut lists = (Vec::new(), Vec::new(), Vec::new());
         let mut again = Vec::new();
         for path in headers {
+            if let Some(shipped) = self.files.shipped(&path) {
+                module.shipped.push(shipped);
+                continue;
+            }
             if is_public(&path) {
-                // What reads trace headers again finds them by a path relative to itself.
-                if path.starts_with("include/trace/") {
+                if path.starts_with("include/trace/") && !path.starts_with("include/trace/events/")
+                {
                     again.push(path.clone());
                 }
                 closure.public.insert(path);
@@ -164,9 +180,12 @@ impl<'a> Scanner<'a> {
             closure.copied.insert(path);
         }
         if !lists.0.is_empty() {
-            for path in again {
-                if reads_trace_headers(&self.files.need(&path)?) {
-                    closure.copied.insert(path);
+            // What reads trace headers again finds them, and its own parts (`stages/init.h`), by a
+            // path relative to itself.
+            for path in &again {
+                if reads_trace_headers(&self.files.need(path)?) {
+                    closure.copied.extend(again);
+                    break;
                 }
             }
         }
@@ -183,9 +202,12 @@ fn reads_trace_headers(text: &[u8]) -> bool {
 impl Closure {
     /// What was not found, as warnings.
     pub fn doubts(&self, root: &Path, report: &mut Report) {
-        for (name, (by, line)) in &self.missing {
+        for (name, Wanted { by, line, object }) in &self.missing {
             let message = format!("includes {name}, which is not in the tree");
-            let help = "a rule of the tree's Makefiles makes it; the workspace is without it";
+            let help = format!(
+                "if a rule of the tree makes it, `make O=DIR {object}` does; copy it from DIR to \
+                 the same place below the workspace's src/ and generated/"
+            );
             let position = crate::diag::Position::Text { line: *line as usize, column: 1 };
             let by = by.strip_prefix(root).unwrap_or(by);
             let warning = Diagnostic::warning("missing-header", message);

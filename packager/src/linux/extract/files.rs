@@ -1,4 +1,7 @@
 //! Files of the tree, and only of the tree: a symbolic link that leads out of it is refused.
+//!
+//! What is shipped in place of something generated (`x_shipped`) is seen as `x`, as it is in a tree
+//! that was built in: Kbuild's rule `$(obj)/%: $(src)/%_shipped` copies it there.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,6 +16,14 @@ use crate::diag::{Diagnostic, Failure};
 
 /// No source file is that long.
 const MAX_FILE: u64 = 64 << 20;
+
+/// The suffix of files that stand in the tree for generated ones.
+const SHIPPED: &str = "_shipped";
+
+/// The name of a file in a tree that was built in: without the suffix of shipped ones.
+pub fn built(path: &str) -> &str {
+    path.strip_suffix(SHIPPED).unwrap_or(path)
+}
 
 /// Reads below one folder. Each file is read once.
 #[derive(Debug)]
@@ -56,6 +67,14 @@ impl TreeFiles {
         })
     }
 
+    /// The file that is shipped for the one at a path relative to the root, if that is not there
+    /// itself.
+    pub fn shipped(&self, path: &str) -> Option<String> {
+        let name = format!("{path}{SHIPPED}");
+        let there = |path: &str| self.root.join(path).symlink_metadata().is_ok();
+        (!there(path) && there(&name)).then_some(name)
+    }
+
     fn at(&self, path: &Path) -> Result<Option<Rc<[u8]>>, Failure> {
         if let Some(known) = self.read.borrow().get(path) {
             return Ok(known.clone());
@@ -70,7 +89,7 @@ impl TreeFiles {
         // Without following the last link, which is looked at only if there is one.
         let metadata = match fs::symlink_metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) if absent(&error) => return Ok(None),
+            Err(error) if absent(&error) => return self.fetch_shipped(path),
             Err(error) => return Err(failed(error)),
         };
         let folder = path.parent().unwrap_or(path);
@@ -97,6 +116,18 @@ impl TreeFiles {
             return Err(Diagnostic::error("too-large", message).file(path).into());
         }
         fs::read(path).map(|bytes| Some(bytes.into())).map_err(failed)
+    }
+
+    /// The bytes of `<path>_shipped`, if there is such a file.
+    fn fetch_shipped(&self, path: &Path) -> Result<Option<Rc<[u8]>>, Failure> {
+        let shipped = match path.as_os_str().to_str() {
+            Some(text) if !text.ends_with(SHIPPED) => PathBuf::from(format!("{text}{SHIPPED}")),
+            _ => return Ok(None),
+        };
+        match shipped.symlink_metadata() {
+            Ok(_) => self.fetch(&shipped),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Whether a folder lies below the root with all links followed.
@@ -185,5 +216,25 @@ mod tests {
             assert!(message.contains("leads out of the Linux tree"), "{message}");
         }
         assert!(files.get("loop").is_err());
+    }
+
+    #[test]
+    fn shipped_files_stand_for_generated_ones_that_are_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap().join("tree");
+        fs::create_dir_all(&root).unwrap();
+        for (name, text) in [("a.h_shipped", "a"), ("b.h_shipped", "old"), ("b.h", "new")] {
+            fs::write(root.join(name), text).unwrap();
+        }
+        fs::write(dir.path().join("secret"), "s").unwrap();
+        symlink("../secret", root.join("c.h_shipped")).unwrap();
+        let files = TreeFiles::new(&root);
+        assert_eq!(files.get("a.h").unwrap().as_deref(), Some(&b"a"[..]));
+        assert_eq!(files.shipped("a.h").as_deref(), Some("a.h_shipped"));
+        assert_eq!(files.get("b.h").unwrap().as_deref(), Some(&b"new"[..]));
+        assert_eq!(files.shipped("b.h"), None);
+        assert_eq!(files.get("d.h").unwrap(), None);
+        let message = files.get("c.h").unwrap_err().to_string();
+        assert!(message.contains("leads out of the Linux tree"), "{message}");
     }
 }

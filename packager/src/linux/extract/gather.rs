@@ -12,11 +12,11 @@ use super::Workspace;
 use super::closure::{Closure, Scanner};
 use super::configuration::{Configured, configure, kind};
 use super::facts::facts;
-use super::files::TreeFiles;
-use super::least::place;
+use super::files::{TreeFiles, built as in_built_tree};
+use super::least::{nothing_built, open_folders, place};
 use super::modules::{Makefiles, doubts};
 use super::providers::selected;
-use super::toplevel::{OBJTREE, late_flags, top_level};
+use super::toplevel::{OBJTREE, TopLevel, late_flags, top_level};
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::linux::open::Base;
 use crate::linux::workspace::{
@@ -54,26 +54,21 @@ pub struct Subject<'a> {
 pub fn gather(subject: &Subject<'_>) -> Result<(Workspace, Report), Failure> {
     let Subject { root, kconfig, .. } = *subject;
     let driver = kconfig.find_defined(subject.driver).ok_or_else(|| unknown(subject.driver))?;
-    let (configured, mut report) = configure(kconfig, root, subject.base, driver)?;
-    let auto_conf = configured.config.auto_conf();
-    let config = AutoConf::parse(&auto_conf);
+    let (mut configured, mut report) = configure(kconfig, root, subject.base, driver)?;
     let tree = l4re_kbuild::Tree::open(root, subject.arch)?;
-    let environment = kconfig.environment();
     let cache = default_cache_folder().and_then(|folder| folder.parent().map(Path::to_owned));
-    let mut shell = HostShell::new(environment);
-    if let Some(cache) = &cache {
-        shell = shell.with_cache(&cache.join("make"));
+    let mut made = Made::of(subject, &tree, &configured, driver, cache.as_deref())?;
+    if made.is_empty() {
+        let opened = open_folders(&mut configured.config, subject.survey, driver)?;
+        configured.changes.extend(opened);
+        configured.changes.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+        made = Made::of(subject, &tree, &configured, driver, cache.as_deref())?;
+        if made.is_empty() {
+            return Err(nothing_built(subject.driver));
+        }
     }
-    let mut top = top_level(&tree, &config, subject.cross_compile, &shell)?;
-    let host = l4re_kbuild::Compiler::new(compiler_path(subject), Vec::new());
-    let makefiles = Makefiles {
-        tree: &tree,
-        survey: subject.survey,
-        config: &config,
-        globals: &top.globals,
-        host: &host,
-    };
-    let (mut modules, mut providers) = built(&makefiles, &configured, driver, &mut report)?;
+    let Made { auto_conf, config, mut top, mut modules, mut providers, report: found } = made;
+    report.extend(found);
 
     let files = TreeFiles::new(root);
     let generated = Generated::new(Inputs {
@@ -123,13 +118,53 @@ fn all<'m>(
     modules.iter_mut().chain(providers.iter_mut().flat_map(|provider| &mut provider.modules))
 }
 
+/// What the Makefiles say under a configuration.
+struct Made {
+    auto_conf: String,
+    config: AutoConf,
+    top: TopLevel,
+    modules: Vec<Module>,
+    providers: Vec<Provider>,
+    report: Report,
+}
+
+impl Made {
+    fn of(
+        subject: &Subject<'_>,
+        tree: &l4re_kbuild::Tree,
+        configured: &Configured<'_>,
+        driver: SymbolId,
+        cache: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let auto_conf = configured.config.auto_conf();
+        let config = AutoConf::parse(&auto_conf);
+        let mut shell = HostShell::new(subject.kconfig.environment());
+        if let Some(cache) = cache {
+            shell = shell.with_cache(&cache.join("make"));
+        }
+        let top = top_level(tree, &config, subject.cross_compile, &shell)?;
+        let host = l4re_kbuild::Compiler::new(compiler_path(subject), Vec::new());
+        let survey = subject.survey;
+        let globals = &top.globals;
+        let makefiles = Makefiles { tree, survey, config: &config, globals, host: &host };
+        let mut report = Report::new();
+        let (modules, providers) = built(&makefiles, configured, driver, &mut report);
+        Ok(Self { auto_conf, config, top, modules, providers, report })
+    }
+
+    /// Whether the driver's symbol builds nothing.
+    fn is_empty(&self) -> bool {
+        self.modules.iter().all(|module| module.objects.is_empty())
+    }
+}
+
 /// What the driver and its providers build. Providers that build nothing are left out.
 fn built(
     makefiles: &Makefiles<'_>,
     configured: &Configured<'_>,
     driver: SymbolId,
     report: &mut Report,
-) -> Result<(Vec<Module>, Vec<Provider>), Failure> {
+) -> (Vec<Module>, Vec<Provider>) {
     let kconfig = configured.config.kconfig();
     let name = |symbol: SymbolId| kconfig.symbol(symbol).name.to_string();
     let selected = selected(configured, driver);
@@ -137,11 +172,6 @@ fn built(
         std::iter::once(driver).chain(selected.iter().map(|s| s.symbol)).map(name).collect();
     let mut built = makefiles.modules(&symbols, report).into_iter();
     let modules = built.next().unwrap_or_default();
-    if modules.iter().all(|module| module.objects.is_empty()) {
-        let message = format!("{} builds nothing under this configuration", symbols[0]);
-        let help = "its Makefile may ask for more than its Kconfig file; try another --config";
-        return Err(Diagnostic::error("no-objects", message).help(help).into());
-    }
     // What another symbol has listed already is not listed again.
     let mut known: BTreeSet<(String, String)> = BTreeSet::new();
     let mut fresh = |module: &Module| known.insert((module.directory.clone(), module.name.clone()));
@@ -158,7 +188,7 @@ fn built(
         }
     }
     providers.sort_by(|a, b| a.symbol.cmp(&b.symbol));
-    Ok((modules, providers))
+    (modules, providers)
 }
 
 /// Flags for the headers that the compiler makes: those of every object that need no header.
@@ -221,12 +251,10 @@ impl Parts<'_> {
         }
         let mut copied = Vec::new();
         for path in paths {
+            // What is shipped stands beside what includes it, as where Kbuild has built.
+            let path = in_built_tree(path);
             self.put(tree, path)?;
             copied.push(format!("{SOURCE_FOLDER}/{path}"));
-            if let Some(name) = path.strip_suffix("_shipped") {
-                let bytes = self.files.need(path)?;
-                tree.file(&format!("{GENERATED_FOLDER}/{name}"), bytes.to_vec());
-            }
         }
         Ok(copied)
     }

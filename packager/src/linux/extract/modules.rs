@@ -216,11 +216,18 @@ pub fn doubts(module: &Module) -> Vec<Diagnostic> {
     let objects = module.objects.iter().filter(without);
     let doubt = |object: &String| {
         let message = format!("{object}: its source is made by a rule of the tree's Makefiles");
-        let help = "it is not part of the workspace; make it with the tree's own build if you \
-                    need it";
-        Diagnostic::warning("generated-source", message).help(help)
+        Diagnostic::warning("generated-source", message).help(generated_source(object))
     };
     objects.map(doubt).collect()
+}
+
+/// How to come by the source of an object that only the tree's own build makes.
+pub fn generated_source(object: &str) -> String {
+    let stem = object.strip_suffix(".o").unwrap_or(object);
+    format!(
+        "`make O=DIR {object}` in the tree makes it; copy DIR/{stem}.c (or .S) to the same place \
+         below the workspace's src/"
+    )
 }
 
 #[cfg(test)]

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::super::catalog::show::plain;
 use super::super::catalog::{Catalog, Filter};
 use super::{Choice, Stop, screen};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 
 /// What `dialog` ends with if something is wrong with it, and if somebody presses Escape.
 const ESCAPE_OR_ERROR: u8 = 255;
@@ -75,7 +74,6 @@ fn menu(
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -87,8 +85,12 @@ mod tests {
     fn fake(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("dialog");
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        // Another process writes it: if this one had it open, a child that another thread starts
+        // meanwhile would have it open for writing too, and it could not be executed ("text file
+        // busy").
+        let write = r#"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""#;
+        let mut shell = Command::new("sh");
+        assert!(shell.arg("-c").arg(write).arg(&path).arg(text).status().unwrap().success());
         (dir, path)
     }
 

@@ -141,7 +141,8 @@ pub struct Module {
     pub other_driver_headers: Vec<String>,
     /// Headers below `directory` that define trace events.
     pub trace_headers: Vec<String>,
-    /// Files that are in the tree in place of generated ones (`x.c_shipped`).
+    /// Files that are in the tree in place of generated ones (`x.c_shipped`, `x.h_shipped`); copied
+    /// without the suffix.
     pub shipped: Vec<String>,
     /// Flags of objects beyond those that every object gets; objects without are left out.
     pub cflags: BTreeMap<String, Flags>,

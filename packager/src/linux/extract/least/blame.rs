@@ -11,11 +11,9 @@ const DEPTH: usize = 5;
 
 /// The failure for a driver that cannot be `level`.
 pub fn explain(config: &Config<'_>, driver: SymbolId, level: Tristate) -> Failure {
-    let kconfig = config.kconfig();
-    let arch = kconfig.environment().get("ARCH").unwrap_or_default();
-    let modules = config.tristate(kconfig.modules()) != Tristate::No;
-    let mut blame = Blame { kconfig, planner: Planner::new(kconfig, config, modules), arch };
-    let name = &kconfig.symbol(driver).name;
+    let mut blame = Blame::of(config);
+    let arch = blame.arch;
+    let name = &config.kconfig().symbol(driver).name;
     let (reason, place) = blame.chain(driver, level);
     let message = format!("{name} is not available on {arch}: {reason}");
     let mut error = Diagnostic::error("unavailable", message);
@@ -28,10 +26,24 @@ pub fn explain(config: &Config<'_>, driver: SymbolId, level: Tristate) -> Failur
     error.help(help).into()
 }
 
+/// Why a symbol cannot be `level`, as the end of a sentence about it.
+pub fn reason(config: &Config<'_>, symbol: SymbolId, level: Tristate) -> String {
+    Blame::of(config).chain(symbol, level).0
+}
+
 struct Blame<'a, S> {
     kconfig: &'a Kconfig,
     planner: Planner<'a, S>,
     arch: &'a str,
+}
+
+impl<'a, 'k> Blame<'a, Config<'k>> {
+    fn of(config: &'a Config<'k>) -> Self {
+        let kconfig = config.kconfig();
+        let arch = kconfig.environment().get("ARCH").unwrap_or_default();
+        let modules = config.tristate(kconfig.modules()) != Tristate::No;
+        Self { kconfig, planner: Planner::new(kconfig, config, modules), arch }
+    }
 }
 
 impl<S: State> Blame<'_, S> {

@@ -12,7 +12,10 @@ use l4re_kconfig::{Config, ExprId, Kconfig, SymbolId, SymbolType, Tristate};
 use crate::diag::Failure;
 
 mod blame;
+mod folders;
 mod plan;
+
+pub use folders::{nothing_built, open as open_folders};
 
 use plan::{Plan, Planner, Setting, State, Why};
 

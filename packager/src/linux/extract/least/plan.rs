@@ -84,7 +84,7 @@ impl Plan {
     /// What it costs: its settings, and something for each that is a stranger to what it selects.
     /// Whoever wants virtio means a transport of it rather than remote processors, though these
     /// take fewer settings.
-    fn cost(&self) -> usize {
+    pub fn cost(&self) -> usize {
         self.settings.len() + STRANGER * self.strangers.len()
     }
 }
