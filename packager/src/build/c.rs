@@ -123,11 +123,10 @@ impl Object<'_> {
     }
 }
 
-/// Arguments that link the C library: rust-lld does not read LIBRARY_PATH as a C compiler does.
+/// Arguments that link the C library. They come before the folders of `LIBRARY_PATH`, in which there
+/// may be another one.
 fn library_args(library: &CLibrary) -> Vec<String> {
-    let path = library_path(&library.folder);
-    let folders = env::split_paths(&path).map(|folder| format!("-L{}", folder.display()));
-    folders.chain([String::from("-lc")]).collect()
+    vec![format!("-L{}", library.folder.display()), "-lc".into()]
 }
 
 /// A tool of the cross compiler's family, such as `aarch64-linux-gnu-gcc`; `CROSS_COMPILE` stands

@@ -102,7 +102,14 @@ impl<'a> Tools<'a> {
     ) -> Command {
         let mut command = self.cargo(workspace, workspace.package_name());
         command.args(["--bin", program, "--"]);
-        for argument in link {
+        // rust-lld does not read LIBRARY_PATH as a C compiler does.
+        let folders = std::env::var_os("LIBRARY_PATH").unwrap_or_default();
+        let folders =
+            std::env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty());
+        let folders = folders.map(|folder| {
+            format!("-L{}", std::path::absolute(&folder).unwrap_or(folder).display())
+        });
+        for argument in link.iter().cloned().chain(folders) {
             command.arg(format!("-Clink-arg={argument}"));
         }
         command

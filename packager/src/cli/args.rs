@@ -75,7 +75,7 @@ pub enum Verb {
 ///
 /// Reads driver.toml in the driver's folder. The package appears in OUT/pkg/<name>, complete or not
 /// at all, and the same sources give the same bytes. Environment: CROSS_COMPILE names the C
-/// compiler's prefix, LIBRARY_PATH further folders with libraries for C code.
+/// compiler's prefix, LIBRARY_PATH folders in which the linker looks for libraries.
 #[derive(Debug, Args)]
 pub struct Build {
     /// The driver's folder
