@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use l4re_image::modlist::{self, Context, Entry};
 use l4re_image::{Attrs, Change, Image, Kind, Module, Prepare, Selector};
-use serde_json::{Value, json};
+use serde_json::json;
+
+mod list;
 
 use super::output::Output;
 use super::{Done, finish};
@@ -241,7 +243,7 @@ fn attr(text: &str) -> Result<(String, String), &'static str> {
 /// Does it; answers whether all is well.
 pub fn run(args: ImageArgs, output: &mut Output) -> bool {
     let result = match &args.action {
-        Action::List(args) => list(args),
+        Action::List(args) => list::list(&args.image, args.verify),
         Action::Extract(args) => extract(args),
         Action::Add(args) => add(args),
         Action::Replace(args) => replace(args),
@@ -250,82 +252,6 @@ pub fn run(args: ImageArgs, output: &mut Output) -> bool {
         Action::Compose(args) => compose(args),
     };
     finish(output, "image", result)
-}
-
-fn list(args: &List) -> Result<Done, Failure> {
-    let image = Image::open(&args.image)?;
-    let mut report = image.report().clone();
-    report.extend_about(&args.image, image.check());
-    if args.verify {
-        report.extend_about(&args.image, image.verify());
-    }
-    let ((), report) = report.into_result(())?;
-    let mut lines = vec![format!(
-        "{}: {}, {}, {} modules",
-        args.image.display(),
-        image.format().name(),
-        image.arch().name(),
-        image.modules.len()
-    )];
-    lines.extend(image.attrs.iter().map(|(key, value)| attr_line("", key, value)));
-    lines.push(format!("bootstrap: {}", image.command_line));
-    for (number, module) in image.modules.iter().enumerate() {
-        let size = if module.is_compressed() {
-            format!("{} of {}", module.stored_size(), module.full_size())
-        } else {
-            module.stored_size().to_string()
-        };
-        lines.push(format!(
-            "{:>4} {:<8} {size:>10} {}{}",
-            format!("#{number}"),
-            module.kind.name(),
-            module.command_line,
-            // Usually the command line starts with the name.
-            if module.command_line.starts_with(&module.name) {
-                String::new()
-            } else {
-                format!(" ({})", module.name)
-            },
-        ));
-        lines.extend(module.attrs.iter().map(|(key, value)| attr_line("     ", key, value)));
-    }
-    Ok(Done { report, lines, json: describe(&image) })
-}
-
-fn attr_line(indent: &str, key: &str, value: &[u8]) -> String {
-    format!("{indent}{key}={}", String::from_utf8_lossy(value))
-}
-
-fn describe(image: &Image) -> Value {
-    let attrs = |attrs: &Attrs| -> serde_json::Map<String, Value> {
-        let text = |value| String::from_utf8_lossy(value).into_owned();
-        attrs.iter().map(|(key, value)| (key.to_owned(), text(value).into())).collect()
-    };
-    let modules: Vec<_> = image
-        .modules
-        .iter()
-        .map(|module| {
-            let checksums = module.checksums();
-            json!({
-                "name": module.name,
-                "command_line": module.command_line,
-                "kind": module.kind.name(),
-                "stored_size": module.stored_size(),
-                "size": module.full_size(),
-                "stored_md5": checksums.map(|sums| sums.stored.clone()),
-                "md5": checksums.map(|sums| sums.full.clone()),
-                "attributes": attrs(&module.attrs),
-            })
-        })
-        .collect();
-    json!({
-        "format": image.format().name(),
-        "arch": image.arch().name(),
-        "bits": image.arch().bits(),
-        "command_line": image.command_line,
-        "attributes": attrs(&image.attrs),
-        "modules": modules,
-    })
 }
 
 fn extract(args: &Extract) -> Result<Done, Failure> {
