@@ -140,7 +140,7 @@ pub fn shared_line(platform: &Platform, disks: [&TestDisk; 2], show: bool) -> Re
     for (index, disk) in disks.into_iter().enumerate() {
         // The board wires the lines of slots that are four apart to one input of its controller.
         let place = transport.place(4 * u8::from(index > 0));
-        run = run.disk(Disk::file(&disk.path, place).serial(&format!("SHARED-{index}")));
+        run = run.disk(Disk::file(&disk.path, place).serial(format!("SHARED-{index}")));
     }
     let record = run.on(platform)?.passed()?;
     for disk in disks {
