@@ -1,13 +1,20 @@
 //! Root file systems out of packages made up here, with the real dpkg-deb, systemd-analyze, mke2fs
 //! and debugfs.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use l4re_packager::build::Progress;
 use l4re_packager::diag::Failure;
+use l4re_packager::elf;
+use l4re_packager::manifest::Manifest;
+use l4re_packager::package::{self, Binary, Input};
 use l4re_packager::rootfs::{Arch, Distribution, Made, Options, make};
+use l4re_packager::target::Target;
+use support::{DRVINFO, Elf};
 
 struct Silent;
 
@@ -115,6 +122,36 @@ fn a_service_is_added_with_its_capabilities_and_enabled() {
     let message = make(&options, &mut Silent).unwrap_err().to_string();
     assert!(message.contains("no unit fs_sevrer.service to enable"), "{message}");
     assert!(message.contains("did you mean fs_server.service?"), "{message}");
+}
+
+#[test]
+fn a_driver_comes_with_its_program_unit_link_script_and_bus() {
+    let place = Place::new();
+    let text = "[driver]\nname = \"demo-blk\"\ndescription = \"Serves disks\"\nclass = \"block\"\n\
+                maintainer = \"a@b\"\nlicence = \"MIT\"\n[[target]]\nname = \"aarch64\"\n\
+                [l4re.bus]\npci = [\"CC_0180\"]\n";
+    let (manifest, _) = Manifest::from_toml(Path::new("driver.toml"), text).unwrap();
+    let target = Target::named("aarch64").unwrap();
+    let bytes = Elf::good(DRVINFO).0;
+    let info = elf::verify(&bytes, &elf::Expect { target: &target, drvinfo: true, c_code: false });
+    let binaries = [Binary { target, bytes: bytes.clone(), info: info.0.unwrap().info }];
+    let input =
+        Input { manifest: &manifest, manifest_text: text, program: "demo", binaries: &binaries };
+    package::emit(&input).unwrap().write(&place.path("package")).unwrap();
+    let options = Options {
+        script: None,
+        drivers: vec![place.path("package")],
+        ..place.options("out", false)
+    };
+    let made = make(&options, &mut Silent).unwrap();
+    let root = &made.systems[0].0;
+    assert!(fs::read(root.join("usr/lib/drivers/demo")).unwrap() == bytes);
+    let unit = fs::read_to_string(root.join("usr/lib/systemd/system/demo-blk.service")).unwrap();
+    assert!(unit.contains("ExecStart=/usr/lib/drivers/demo\n"), "{unit}");
+    assert!(root.join("etc/systemd/system/multi-user.target.wants/demo-blk.service").is_symlink());
+    let script = fs::read_to_string(made.script.unwrap()).unwrap();
+    assert!(script.contains("rom/demo-blk.io"), "{script}");
+    assert!(place.path("out/io/demo-blk-pci.io").is_file());
 }
 
 #[test]

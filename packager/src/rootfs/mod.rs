@@ -114,13 +114,26 @@ pub fn make(options: &Options, progress: &mut dyn Progress) -> Result<Made, Fail
         made.systems.push(result);
     }
     if !drivers.is_empty() {
-        let script = options.out.join("systemd.ned");
-        let tree = system.emit();
-        let bytes = tree.get(systemd::MARK).map_or(&[][..], |entry| &entry.bytes);
-        fs::write(&script, bytes).map_err(|error| Failure::io("write", &script, &error))?;
-        made.script = Some(script);
+        made.script = Some(write_script(&system, &options.out)?);
     }
     Ok(made)
+}
+
+/// Writes the script that starts systemd, and the configurations of io that it names; its path.
+fn write_script(system: &System, out: &Path) -> Result<PathBuf, Failure> {
+    let tree = system.emit();
+    for (path, entry) in tree.iter() {
+        let name = match path {
+            systemd::MARK => "systemd.ned",
+            _ if path.starts_with("io/") => path,
+            _ => continue,
+        };
+        let file = out.join(name);
+        let folder = file.parent().unwrap_or(out);
+        fs::create_dir_all(folder).map_err(|error| Failure::io("write", folder, &error))?;
+        fs::write(&file, &entry.bytes).map_err(|error| Failure::io("write", &file, &error))?;
+    }
+    Ok(out.join("systemd.ned"))
 }
 
 /// Unit files by name.
