@@ -19,6 +19,7 @@ mod ned;
 mod tree;
 mod usage;
 
+pub(crate) use ned::lua_string;
 pub use tree::{Entry, Tree};
 
 /// First line of every generated file that can have a comment, behind the comment's sign.

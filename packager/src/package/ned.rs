@@ -117,6 +117,6 @@ fn device(example: &Example<'_>) -> String {
 }
 
 /// A Lua string. The words have no control characters; quotes and backslashes are escaped.
-fn lua_string(word: &str) -> String {
+pub(crate) fn lua_string(word: &str) -> String {
     format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }

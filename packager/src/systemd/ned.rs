@@ -8,6 +8,7 @@ use super::table::table;
 use super::write::pairs;
 use super::{Service, System};
 use crate::manifest::{Cap, Source};
+use crate::package::lua_string as string;
 
 /// What every script begins with. A capability that is `nil` vanishes from its table without a word,
 /// so each one is asked for.
@@ -198,9 +199,4 @@ fn expression(name: &str, source: &Source) -> String {
         Source::Env(of) => format!("L4.Env.{of}"),
         Source::Given => format!("given[{}]", string(name)),
     }
-}
-
-/// A Lua string. The words have no control characters.
-fn string(word: &str) -> String {
-    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
