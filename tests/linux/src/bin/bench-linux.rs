@@ -78,8 +78,8 @@ fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
         command.args(["--driver", "E1000", "--out"]).arg(out);
         Ok(command)
     };
-    let catalog = median(options.runs, &list)?;
-    let extraction = median(options.runs, &extract)?;
+    let catalog = median(options.runs, list)?;
+    let extraction = median(options.runs, extract)?;
     let memory = peak_mib(&list()?)?.max(peak_mib(&extract()?)?);
     let configured = make::configured(&tree, make::ARCHES[0], "allnoconfig")?;
     let theirs = median(options.runs, || kconfiglib::command(&configured, &["load"]))?;
