@@ -129,6 +129,28 @@ fn searching_looks_at_symbol_prompt_help_and_module_in_any_case() {
     assert_eq!(found("no such thing"), [""; 0]);
 }
 
+/// Sound cards and protocols are in no subsystem below `drivers/`.
+#[test]
+fn options_outside_of_drivers_are_not_listed_but_found() {
+    let tree = tree(&[
+        ("Kconfig", "source \"drivers/Kconfig\"\nsource \"sound/Kconfig\"\n"),
+        ("sound/Kconfig", "config SND_X\n\ttristate \"Card X\"\nconfig SND_N\n\tint \"Card N\"\n"),
+    ]);
+    let output = list(tree.path(), &["--search", "card"]);
+    assert_eq!(text(&output.stdout), "SUBSYSTEM  SYMBOL  TYPE  DESCRIPTION\n");
+    let note =
+        "not under drivers/, but `packager extract --driver` knows them: SND_X (sound/Kconfig:1)\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), note.into()));
+    assert_eq!(text(&list(tree.path(), &["--search", "nothing"]).stderr), "");
+    let mut pick = packager();
+    pick.arg("pick").arg("--linux-src").arg(tree.path()).args(["--driver", "snd_x"]);
+    assert_eq!(
+        text(&pick.output().unwrap().stderr),
+        "error: SND_X is defined outside of drivers/, so it is not listed\n  help: it stands in \
+         sound/Kconfig:1; `packager extract --driver SND_X` takes it if it builds anything\n"
+    );
+}
+
 #[test]
 fn json_is_an_array_of_the_agreed_objects() {
     let out = good(&["--search", "e1000", "--all", "--format", "json"]);
@@ -279,6 +301,114 @@ fn harmful_kconfig_files_end_with_file_and_line() {
 }
 
 #[test]
+fn broken_makefiles_end_with_file_and_line() {
+    let cases: [(&str, &[u8], &str); 5] = [
+        ("cut off", b"\nifdef CONFIG_A\nobj-y += a.o\n", "drivers/a/Makefile:2:1: error: missing"),
+        ("cut off inside a name", b"obj-$(CONFIG_A += a.o", "drivers/a/Makefile:1:1: error: "),
+        ("binary", b"obj-y\0", "drivers/a/Makefile: error: contains a zero byte"),
+        ("including itself", b"include $(src)/Makefile\n", "drivers/a/Makefile:1:1: error: "),
+        (
+            "endless",
+            b"x = $(x)\nobj-y += $(x)\n",
+            "drivers/a/Makefile:2:1: error: recursive variable",
+        ),
+    ];
+    for (name, makefile, message) in cases {
+        let tree = tree(&[]);
+        fs::write(tree.path().join("drivers/a/Makefile"), makefile).unwrap();
+        let text = bad(tree.path(), &[]);
+        assert!(text.starts_with(message), "{name}: {text}");
+    }
+}
+
+/// Opening a pipe for reading would wait for a writer; the test would not end.
+#[test]
+fn pipes_in_place_of_files_are_not_waited_for() {
+    let read_by_all = ["scripts/Makefile.build", "scripts/Makefile.lib", "Kbuild"];
+    let errors = ["drivers/a/Makefile", "drivers/a/Kconfig", "Makefile"];
+    for file in read_by_all.iter().chain(&errors) {
+        let tree = tree(&[]);
+        let path = tree.path().join(file);
+        let _not_there = fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let output = list(tree.path(), &[]);
+        if errors.contains(file) {
+            let message = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{file}");
+            assert!(message.contains(file) && message.contains("error: "), "{file}: {message}");
+        } else {
+            assert!(output.status.code().is_some(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn doubts_about_files_are_for_those_who_ask() {
+    let tree = tree(&[("drivers/a/Kconfig", "config A\n\tbool \"cut off")]);
+    let silent = list(tree.path(), &[]);
+    assert_eq!((silent.status.code(), text(&silent.stderr)), (Some(0), String::new()));
+    let told = text(&list(tree.path(), &["-v"]).stderr);
+    assert!(told.contains("drivers/a/Kconfig:2:7: warning: "), "{told}");
+}
+
+#[test]
+fn prompts_are_trimmed() {
+    let tree = tree(&[("drivers/a/Kconfig", "config A\n\tbool \"  A b \"\n")]);
+    let out = text(&list(tree.path(), &["--format", "tsv"]).stdout);
+    assert!(out.contains("\nA\ta\tbool\tA b\tdrivers/a/Kconfig\t1\t"), "{out}");
+}
+
+/// Shapes of `drivers/infiniband/hw/hns`, `drivers/watchdog` and `drivers/video/fbdev/matrox`.
+#[test]
+fn options_that_add_whole_modules_to_drivers_of_others_are_members() {
+    let kconfig = ["A", "B", "C", "D"].map(|name| format!("config {name}\n\tbool \"{name}\"\n"));
+    let makefile = "obj-$(CONFIG_A) += a.o $(more-y)\nmore-$(CONFIG_B) += b.o\nifdef CONFIG_C\n\
+                    c-objs := c1.o c2.o\nobj-$(CONFIG_A) += c.o\nendif\n\
+                    ifeq ($(CONFIG_D),y)\nccflags-y += -DD\nendif\n";
+    let files = [("drivers/a/Kconfig", &*kconfig.concat()), ("drivers/a/Makefile", makefile)];
+    let tree = tree(&files);
+    let out = text(&list(tree.path(), &["--all", "--format", "tsv"]).stdout);
+    let ends = ["\tmember\tdrivers/a/b\tdrivers/a/b.o\n", "\toption\t\t\n"];
+    assert!(out.contains(&format!("\nB\ta\tbool\tB\tdrivers/a/Kconfig\t3\t{}", ends[0])), "{out}");
+    let c = "\tmember\tdrivers/a/c\tdrivers/a/c1.o drivers/a/c2.o\n";
+    assert!(out.contains(&format!("\nC\ta\tbool\tC\tdrivers/a/Kconfig\t5\t{c}")), "{out}");
+    assert!(out.contains(&format!("\nD\ta\tbool\tD\tdrivers/a/Kconfig\t7\t{}", ends[1])), "{out}");
+}
+
+/// Values under the fixture's configurations; one of them depends on the compiler.
+#[test]
+fn values_under_a_configuration_are_listed() {
+    let compiler = Command::new("aarch64-linux-gnu-gcc").arg("--version").output();
+    let with = |config: &str| {
+        let out =
+            good(&["--config", config, "--cross-compile", "aarch64-linux-gnu-", "--format", "tsv"]);
+        assert!(out.lines().next().unwrap().ends_with("\tvalue\tvisible"), "{out}");
+        let line = |line: &str| {
+            let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
+            (fields[0].clone(), format!("{} {}", fields[10], fields[11]))
+        };
+        out.lines().skip(1).map(line).collect::<BTreeMap<_, _>>()
+    };
+    let tiny = with("tiny");
+    assert_eq!(tiny["E1000"], "n n");
+    let defconfig = with("defconfig");
+    assert_eq!((defconfig["E1000"].as_str(), defconfig["VIRTIO_BLK"].as_str()), ("m y", "y y"));
+    let all = with("allmodconfig");
+    assert_eq!((all["E1000"].as_str(), all["MISC_HIDDEN"].as_str()), ("m y", "n n"));
+    let dir = tempfile::tempdir().unwrap();
+    let own = dir.path().join("own.config");
+    fs::write(&own, "CONFIG_BLK_DEV=y\nCONFIG_BLK_DEV_LOOP=y\n").unwrap();
+    assert_eq!(with(own.to_str().unwrap())["BLK_DEV_LOOP"], "y y");
+    let message = bad(Path::new(MINI), &["--config", "/nowhere/.config"]);
+    assert!(message.contains("/nowhere/.config: error: cannot read"), "{message}");
+    if compiler.is_ok_and(|output| output.status.success()) {
+        assert_eq!(all["MISC_COMPILER"], "y y");
+    } else {
+        println!("skipped: values that depend on aarch64-linux-gnu-gcc, which is not installed");
+    }
+}
+
+#[test]
 fn binary_and_endless_files_end_without_a_panic() {
     let tree = tree(&[]);
     fs::write(tree.path().join("drivers/a/Kconfig"), [0, 159, 146, 150, b'\n', 255]).unwrap();
@@ -303,10 +433,20 @@ fn binary_and_endless_files_end_without_a_panic() {
 
 #[test]
 fn escape_sequences_in_texts_do_not_reach_the_terminal() {
-    let tree = tree(&[("drivers/a/Kconfig", "config A\n\tbool \"A\x1b[2J\"\n")]);
-    for format in ["table", "tsv", "json"] {
-        let output = list(tree.path(), &["--format", format]);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        assert!(!text(&output.stdout).contains('\x1b'), "{}", text(&output.stdout));
+    let disturbs = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
+    let prompt = "config A\n\tbool \"A\x1b[2J\u{9b}1m\u{202e}x\"\n";
+    let source = "source \"drivers/a/none\x1b[2J\"\n";
+    for (kconfig, code) in [(prompt, 0), (source, 1), ("$(error-if,y,no\x1b[2J\u{9b}m)\n", 1)] {
+        let tree = tree(&[("drivers/a/Kconfig", kconfig)]);
+        for form in ["--format=table", "--format=tsv", "--format=json", "--json"] {
+            let output = list(tree.path(), &[form]);
+            assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+            let shown = text(&output.stdout) + &text(&output.stderr);
+            assert!(!shown.contains(disturbs), "{form}: {shown:?}");
+            if form.ends_with("json") && !output.stdout.is_empty() {
+                let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+                assert!(value.to_string().contains("[2J"), "{value}");
+            }
+        }
     }
 }

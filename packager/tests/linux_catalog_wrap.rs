@@ -61,6 +61,37 @@ fn the_file_names_tree_driver_and_package() {
     assert!(err(&output).contains("BLK_DEV_LOOP"), "{}", err(&output));
 }
 
+/// As for `packager build`: the results of all commands of a workspace lie side by side.
+#[test]
+fn in_a_workspace_the_package_goes_to_its_root() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir_all(dir.path().join("drivers/x")).unwrap();
+    fs::write(dir.path().join("Cargo.toml"), "[workspace]\n").unwrap();
+    let inside = dir.path().join("drivers/x");
+    let output = wrap(&inside, &["--linux-src", MINI, "--driver", "e1000"]);
+    assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+    let package = dir.path().canonicalize().unwrap().join("out/pkg/E1000");
+    assert!(err(&output).contains(&format!("to {}\n", package.display())), "{}", err(&output));
+}
+
+/// Another run with another file makes another workspace and leaves the first alone.
+#[test]
+fn two_runs_do_not_touch_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |name: &str, driver: &str| {
+        fs::write(dir.path().join(name), format!("LINUX_SRC='{MINI}'\nDRIVER={driver}\n")).unwrap();
+        let output = wrap(dir.path(), &["--config", name]);
+        assert_eq!(output.status.code(), Some(3), "{}", err(&output));
+        workspace(&output)
+    };
+    let (first, manifest) = run("one.conf", "e1000");
+    let (second, other) = run("two.conf", "VIRTIO_BLK");
+    assert_ne!(first, second);
+    assert!(other.contains("driver: VIRTIO_BLK\n"), "{other}");
+    let now = fs::read_to_string(Path::new(&first).join("driver.yaml")).unwrap();
+    assert_eq!(now, manifest);
+}
+
 #[test]
 fn a_file_is_never_run() {
     let dir = tempfile::tempdir().unwrap();

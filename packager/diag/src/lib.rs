@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+mod plain;
+
+pub use plain::{disturbs, plain, plain_json, spelled};
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,16 +117,19 @@ impl Diagnostic {
     }
 }
 
+/// Names of files and pieces of texts in it are made harmless for a terminal.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.file, self.position) {
+        let file = self.file.as_ref().map(|file| file.to_string_lossy());
+        let file = file.as_ref().map(|file| spelled(file, &[]));
+        match (file, self.position) {
             (Some(file), Some(Position::Text { line, column })) => {
-                write!(f, "{}:{line}:{column}: ", file.display())?;
+                write!(f, "{file}:{line}:{column}: ")?;
             }
             (Some(file), Some(Position::Offset(offset))) => {
-                write!(f, "{}: at offset {offset:#x}: ", file.display())?;
+                write!(f, "{file}: at offset {offset:#x}: ")?;
             }
-            (Some(file), None) => write!(f, "{}: ", file.display())?,
+            (Some(file), None) => write!(f, "{file}: ")?,
             (None, Some(Position::Text { line, column })) => write!(f, "{line}:{column}: ")?,
             (None, Some(Position::Offset(offset))) => write!(f, "at offset {offset:#x}: ")?,
             (None, None) => {}
@@ -131,9 +138,10 @@ impl fmt::Display for Diagnostic {
             Severity::Error => f.write_str("error: ")?,
             Severity::Warning => f.write_str("warning: ")?,
         }
-        f.write_str(&self.message)?;
+        let lines = ['\n', '\t'];
+        f.write_str(&spelled(&self.message, &lines))?;
         if let Some(help) = &self.help {
-            write!(f, "\n  help: {help}")?;
+            write!(f, "\n  help: {}", spelled(help, &lines))?;
         }
         Ok(())
     }
@@ -267,5 +275,12 @@ mod tests {
         let text = Diagnostic::error("x", "bad").file(Path::new("a.toml"));
         let text = text.at(Position::Text { line: 3, column: 7 }).help("do better").to_string();
         assert_eq!(text, "a.toml:3:7: error: bad\n  help: do better");
+    }
+
+    #[test]
+    fn a_finding_does_not_hand_control_characters_on() {
+        let text = Diagnostic::error("x", "no `\x1b[2J`\nat all").file(Path::new("a\n\u{9b}b"));
+        let text = text.help("see\x07").to_string();
+        assert_eq!(text, "a\\n\\u{9b}b: error: no `\\u{1b}[2J`\nat all\n  help: see\\u{7}");
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fs;
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -61,7 +62,7 @@ pub struct Dialect {
 
 impl Dialect {
     fn of(root: &Path) -> Self {
-        let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
+        let read = |name: &str| text(&root.join(name)).unwrap_or_default();
         let text = read("scripts/Makefile.build") + &read("scripts/Makefile.lib");
         let compiler = read("scripts/Makefile.compiler") + &read("scripts/Kbuild.include");
         let root_kbuild = read("Kbuild")
@@ -196,9 +197,16 @@ impl Tree {
         let about =
             |message: String| Diagnostic::error("make-unreadable", message).file(Path::new(path));
         // Looked at before it is opened: opening a pipe would wait for its other end.
-        let metadata = fs::metadata(&file).ok()?;
-        if !metadata.is_file() {
+        let metadata = match fs::metadata(&file) {
+            Ok(metadata) => metadata,
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return None,
+            Err(error) => return Some(Err(about(format!("cannot read the Makefile: {error}")))),
+        };
+        if metadata.is_dir() {
             return None;
+        }
+        if !metadata.is_file() {
+            return Some(Err(about("not a regular file: not a Makefile".to_owned())));
         }
         if metadata.len() > MAX_FILE {
             return Some(Err(about(format!("longer than {MAX_FILE} bytes: not a Makefile"))));
@@ -219,6 +227,13 @@ impl Tree {
             Diagnostic::error("make-syntax", error.message).file(Path::new(path)).at(position)
         }))
     }
+}
+
+/// The text of a file; nothing if it cannot be one. Opening a pipe would wait for its other end.
+fn text(path: &Path) -> Option<String> {
+    let metadata = fs::metadata(path).ok()?;
+    (metadata.is_file() && metadata.len() <= MAX_FILE).then_some(())?;
+    Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
 }
 
 impl Files for Tree {
@@ -253,10 +268,7 @@ impl Files for Tree {
     }
 
     fn read(&self, path: &str) -> Option<String> {
-        let path = self.root.join(path);
-        let metadata = fs::metadata(&path).ok()?;
-        (metadata.is_file() && metadata.len() <= MAX_FILE).then_some(())?;
-        Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
+        text(&self.root.join(path))
     }
 
     fn realpath(&self, path: &str) -> Option<String> {

@@ -11,7 +11,7 @@ use super::{Done, finish};
 use crate::diag::{Failure, Report};
 use crate::linux::catalog::servers::here;
 use crate::linux::catalog::{Catalog, Entry, Filter, show};
-use crate::linux::open::{self, Base};
+use crate::linux::open::{self, Base, Listed};
 
 /// List the drivers of a Linux tree, or the project's own driver servers.
 ///
@@ -60,8 +60,8 @@ pub enum Format {
 
 /// Runs the command.
 pub fn run(args: &List, output: &mut Output) -> bool {
-    let (catalog, report) = match load(args, output) {
-        Ok(loaded) => loaded,
+    let Listed { catalog, report, doubts } = match load(args, output) {
+        Ok(listed) => listed,
         Err(failure) => return finish(output, "list", Err(failure)),
     };
     let filter =
@@ -74,9 +74,13 @@ pub fn run(args: &List, output: &mut Output) -> bool {
         let json = json!({ "drivers": entries });
         return finish(output, "list", Ok(Done { report, lines: Vec::new(), json }));
     }
+    output.doubts(&doubts);
     output.report(&report);
     let written = write(args, &entries);
     output.note(&summary(&entries, &catalog, args));
+    if let Some(word) = &args.search {
+        outside(&catalog.elsewhere(word), entries.is_empty(), output);
+    }
     match written {
         // A reader that has gone (`packager list | head`) has what it wanted.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -87,9 +91,10 @@ pub fn run(args: &List, output: &mut Output) -> bool {
     }
 }
 
-fn load(args: &List, output: &mut Output) -> Result<(Catalog, Report), Failure> {
+fn load(args: &List, output: &mut Output) -> Result<Listed, Failure> {
     let Some(folder) = &args.linux_src else {
-        return Catalog::of_workspace(&here()?);
+        let (catalog, report) = Catalog::of_workspace(&here()?)?;
+        return Ok(Listed { catalog, report, doubts: Report::new() });
     };
     let request = open::Request {
         folder: folder.clone(),
@@ -118,6 +123,16 @@ fn write(args: &List, entries: &[&Entry]) -> io::Result<()> {
 fn terminal_width(stdout: &io::Stdout) -> Option<usize> {
     let size = stdout.is_terminal().then(|| rustix::termios::tcgetwinsize(stdout).ok())??;
     (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
+/// Says what a search would find outside of `drivers/`: to a person, and wherever there is no other
+/// answer.
+fn outside(found: &str, only: bool, output: &mut Output) {
+    if found.is_empty() {
+        return;
+    }
+    let text = format!("not under drivers/, but `packager extract --driver` knows them: {found}");
+    if only { output.tell(&text) } else { output.note(&text) }
 }
 
 /// How many there are, and how to see more.

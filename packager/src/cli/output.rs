@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::build::Progress;
-use crate::diag::{Report, Severity};
+use crate::diag::{Report, Severity, plain_json};
 
 /// The ways out.
 pub struct Output {
@@ -34,6 +34,13 @@ impl Output {
         }
     }
 
+    /// Prints findings that matter only to those who look for them.
+    pub fn doubts(&mut self, report: &Report) {
+        if self.verbose && !self.json {
+            self.report(report);
+        }
+    }
+
     /// Prints the result: `lines`, or one object for programs.
     pub fn result(&mut self, verb: &str, ok: bool, report: &Report, lines: &[String], more: Value) {
         self.clear();
@@ -42,7 +49,7 @@ impl Output {
             if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
                 object.extend(more);
             }
-            say(&mut io::stdout(), &object.to_string());
+            say(&mut io::stdout(), &plain_json(&object.to_string()));
         } else if !(self.quiet && ok) {
             lines.iter().for_each(|line| say(&mut io::stdout(), line));
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Done, finish};
 use crate::diag::{Diagnostic, Report};
-use crate::linux::open;
+use crate::linux::open::{self, Listed};
 use crate::linux::pick::{self, Stop, Wanted, Way};
 
 /// Choose a driver of a Linux tree: the subsystem, then the driver.
@@ -59,7 +59,8 @@ pub(super) fn choose(
         Some(_) => Way::Prompt { hint: false },
         None => Way::here()?,
     };
-    let (catalog, report) = open::catalog(request, output)?;
+    let Listed { catalog, report, doubts } = open::catalog(request, output)?;
+    output.doubts(&doubts);
     let title = format!("Linux {}, {}", catalog.version, catalog.arch);
     output.clear();
     Ok((pick::pick(&catalog, wanted, &way, &title)?, report))

@@ -10,9 +10,10 @@ use super::output::Output;
 use super::pick::stopped;
 use super::{Done, finish};
 use crate::diag::{Diagnostic, Failure, Report};
+use crate::linux::catalog::servers;
 use crate::linux::conf::DriverConf;
 use crate::linux::extract::{self, Destination, Extracted};
-use crate::linux::open::{self, Base, Request};
+use crate::linux::open::{self, Base, Listed, Request};
 use crate::linux::pick::{self, Choice, Stop, Way};
 use crate::linux::wrap::{Line, Plan, Target};
 
@@ -43,9 +44,10 @@ pub struct Wrap {
     /// Architecture, as the kernel's build calls it [default: ARCH of --config, or arm64]
     #[arg(long, value_name = "NAME")]
     pub arch: Option<String>,
-    /// Where the package goes, in pkg/<name> [default: out/ in this folder]
-    #[arg(long, value_name = "DIR", default_value = "out", hide_default_value = true)]
-    pub out: PathBuf,
+    /// Where the package goes, in pkg/<name> [default: out/ at the root of the workspace, as for
+    /// `packager build`; outside of one, out/ in this folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// The workspace's folder, empty or not there [default: a fresh l4re-driver.XXXXXX in the
     /// folder for temporary files]
     #[arg(long, value_name = "DIR")]
@@ -58,7 +60,7 @@ pub struct Wrap {
 
 /// Runs the command.
 pub fn run(args: Wrap, output: &mut Output) -> ExitCode {
-    let out = args.out.clone();
+    let out = args.out.clone().unwrap_or_else(default_out);
     let (extracted, report, name) = match wrap(args, output) {
         Ok(done) => done,
         Err(stop) => return stopped(output, "wrap", stop),
@@ -89,6 +91,12 @@ pub fn run(args: Wrap, output: &mut Output) -> ExitCode {
         finish(output, "wrap", Err::<Done, _>(Failure(report)));
     }
     ExitCode::from(NOT_BUILT)
+}
+
+/// `out` at the root of the workspace that this is called in, or else in this folder.
+fn default_out() -> PathBuf {
+    let root = servers::here().and_then(|here| servers::workspace(&here));
+    root.map_or_else(|_| "out".into(), |root| root.join("out"))
 }
 
 /// Picks and extracts; gives also the package's name.
@@ -129,7 +137,8 @@ fn choose(
     // Without a name for the driver somebody must be asked; that this cannot be done is said
     // before the tree is read.
     let way = if plan.names_driver() { None } else { Some(Way::here()?) };
-    let (catalog, report) = open::catalog(request, output)?;
+    let Listed { catalog, report, doubts } = open::catalog(request, output)?;
+    output.doubts(&doubts);
     output.report(&report);
     let Target { wanted, name } = plan.target(&catalog);
     let way = match (&wanted.driver, &name, way) {

@@ -137,7 +137,7 @@ impl Opened {
         Ok(folders)
     }
 
-    /// Reads both at once.
+    /// Reads both at once. The report has what is doubtful in the files.
     ///
     /// # Errors
     ///
@@ -152,8 +152,30 @@ impl Opened {
             });
             (kconfig, survey)
         });
-        let (kconfig, report) = kconfig?;
-        Ok((kconfig, survey?, report))
+        let (kconfig, mut doubts) = kconfig?;
+        let survey = survey?;
+        doubts.extend(survey.report().iter().cloned());
+        Ok((kconfig, survey, doubts))
+    }
+}
+
+/// The catalog of a tree and what there is to say about it.
+#[derive(Debug)]
+pub struct Listed {
+    /// The catalog.
+    pub catalog: Catalog,
+    /// What everybody should know.
+    pub report: Report,
+    /// What is doubtful in the tree's files, for those who maintain the tree.
+    pub doubts: Report,
+}
+
+impl Listed {
+    /// `found` is what reading the files found. A Makefile that make could not read either makes
+    /// the catalog wrong, so it is an error like those of Kconfig files.
+    fn new(catalog: Catalog, report: Report, found: Report) -> Result<Self, Failure> {
+        let ((), doubts) = found.into_result(())?;
+        Ok(Self { catalog, report, doubts })
     }
 }
 
@@ -162,15 +184,12 @@ impl Opened {
 /// # Errors
 ///
 /// [`Failure`] if there is no tree, or with the mistakes in its files.
-pub fn catalog(
-    request: &Request,
-    progress: &mut dyn Progress,
-) -> Result<(Catalog, Report), Failure> {
+pub fn catalog(request: &Request, progress: &mut dyn Progress) -> Result<Listed, Failure> {
     let (opened, report) = request.open()?;
     progress.step("reading Kconfig files and Makefiles");
-    // What is doubtful in a tree's files is for those who maintain the tree.
-    let (kconfig, survey, _doubts) = opened.read(false)?;
-    Ok((Catalog::of(&opened.tree, &opened.arch, &kconfig, &survey), report))
+    let (kconfig, survey, found) = opened.read(false)?;
+    let catalog = Catalog::of(&opened.tree, &opened.arch, &kconfig, &survey);
+    Listed::new(catalog, report, found)
 }
 
 /// The catalog of a tree with the values that its options have under a configuration.
@@ -182,7 +201,7 @@ pub fn configured_catalog(
     request: &Request,
     base: &Base,
     progress: &mut dyn Progress,
-) -> Result<(Catalog, Report), Failure> {
+) -> Result<Listed, Failure> {
     let (opened, mut report) = request.open()?;
     if !opened.compilers.found() {
         let tool = opened.compilers.tool("gcc");
@@ -191,7 +210,7 @@ pub fn configured_catalog(
         report.push(Diagnostic::warning("no-c-compiler", message).help(help));
     }
     progress.step("reading Kconfig files and Makefiles");
-    let (kconfig, survey, _doubts) = opened.read(true)?;
+    let (kconfig, survey, found) = opened.read(true)?;
     progress.step("evaluating the configuration");
     let mut config = Config::new(&kconfig)?;
     report.extend(base.apply(&mut config, opened.tree.root())?);
@@ -202,7 +221,7 @@ pub fn configured_catalog(
             entry.visible = Some(config.visibility(symbol).as_str());
         }
     }
-    Ok((catalog, report))
+    Listed::new(catalog, report, found)
 }
 
 impl Base {

@@ -114,6 +114,11 @@ impl Survey {
         self.indexed(self.uses(symbol).map_or(&[][..], |uses| &uses.member_of))
     }
 
+    /// The modules that other symbols list only if this one is on.
+    pub fn condition_of(&self, symbol: &str) -> impl Iterator<Item = &SurveyedModule> {
+        self.indexed(self.uses(symbol).map_or(&[][..], |uses| &uses.condition_of))
+    }
+
     /// The directories that a symbol opens.
     pub fn gates(&self, symbol: &str) -> &[Gate] {
         self.uses(symbol).map_or(&[], |uses| &uses.gates)

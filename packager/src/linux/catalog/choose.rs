@@ -1,7 +1,9 @@
 //! Which entries are meant.
 
-use super::{Catalog, Entry, Kind};
-use crate::diag::{Diagnostic, Failure, nearest};
+use std::fmt;
+
+use super::{Catalog, Elsewhere, Entry, Kind};
+use crate::diag::{Diagnostic, Failure, nearest, plain};
 
 /// Most places that a message lists.
 const PLACES_MAX: usize = 8;
@@ -96,8 +98,34 @@ impl Catalog {
         self.entries.iter().filter(|entry| entry.symbol.eq_ignore_ascii_case(name)).collect()
     }
 
+    /// Options outside of `drivers/` with a word in symbol or prompt, in any case, as a list for
+    /// people; empty if there are none.
+    pub fn elsewhere(&self, word: &str) -> String {
+        let word = word.to_lowercase();
+        let mentions = |text: &str| text.to_lowercase().contains(&word);
+        let found = self.elsewhere.iter();
+        let found = found.filter(|option| mentions(&option.symbol) || mentions(&option.prompt));
+        let mut texts: Vec<String> = found.map(Elsewhere::to_string).collect();
+        if texts.len() > PLACES_MAX {
+            let more = texts.len() - PLACES_MAX;
+            texts.truncate(PLACES_MAX);
+            texts.push(format!("{more} more"));
+        }
+        texts.join(", ")
+    }
+
     fn unknown(&self, name: &str, subsystem: Option<&str>) -> Failure {
         let upper = name.strip_prefix("CONFIG_").unwrap_or(name).to_uppercase();
+        let outside = self.elsewhere.iter().find(|option| option.symbol == upper);
+        if let Some(option) = outside {
+            let Elsewhere { symbol, kconfig, line, .. } = option;
+            let message = format!("{symbol} is defined outside of drivers/, so it is not listed");
+            let help = format!(
+                "it stands in {kconfig}:{line}; `packager extract --driver {symbol}` takes it if \
+                 it builds anything"
+            );
+            return Diagnostic::error("no-driver", message).help(help).into();
+        }
         let drivers = || {
             let inside = |entry: &&Entry| subsystem.is_none_or(|wanted| wanted == entry.subsystem);
             let drivers = self.entries.iter().filter(|entry| entry.kind == Kind::Driver);
@@ -163,6 +191,12 @@ impl Entry {
             || within(&self.prompt)
             || self.modules.iter().any(|module| within(&module.name))
             || within(&self.help)
+    }
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}:{})", plain(&self.symbol), plain(&self.kconfig), self.line)
     }
 }
 

@@ -4,7 +4,7 @@ use l4re_kbuild::Survey;
 use l4re_kbuild::survey::{Condition, ConditionalMember, SurveyedModule};
 use l4re_kconfig::{ExprId, Kconfig, MenuId, SymbolId};
 
-use super::{Catalog, Entry, Kind, Module};
+use super::{Catalog, Elsewhere, Entry, Kind, Module};
 use crate::linux::tree::{Architecture, Tree};
 
 /// The first folder under `drivers/` of a file there.
@@ -16,6 +16,7 @@ impl Catalog {
     /// Everything under `drivers/` that the Kconfig files of a tree define.
     pub fn of(tree: &Tree, arch: &Architecture, kconfig: &Kconfig, survey: &Survey) -> Self {
         let mut entries = Vec::new();
+        let mut elsewhere = Vec::new();
         for symbol in kconfig.options() {
             let mut rest = kconfig.symbol(symbol).menus.as_slice();
             let mut done: Vec<&str> = Vec::new();
@@ -29,10 +30,31 @@ impl Catalog {
                     _ => {}
                 }
             }
+            if done.is_empty() {
+                elsewhere.extend(outside(kconfig, symbol));
+            }
         }
         entries.sort_by(|a, b| (&a.subsystem, &a.symbol).cmp(&(&b.subsystem, &b.symbol)));
-        Self { entries, arch: arch.name.clone(), version: tree.version().to_string() }
+        elsewhere.sort_by(|a: &Elsewhere, b| a.symbol.cmp(&b.symbol));
+        let (arch, version) = (arch.name.clone(), tree.version().to_string());
+        Self { entries, arch, version, elsewhere }
     }
+}
+
+/// An option outside of `drivers/`, if a user can choose it: it has a prompt, and it is no number
+/// or text.
+fn outside(kconfig: &Kconfig, id: SymbolId) -> Option<Elsewhere> {
+    let symbol = kconfig.symbol(id);
+    let (property, prompt) =
+        kconfig.prompts(id).next().filter(|_| symbol.symbol_type.is_logic())?;
+    let menu = symbol.menus.iter().find(|menu| kconfig.menu(**menu).prompt == Some(property))?;
+    let location = kconfig.menu(*menu).location;
+    Some(Elsewhere {
+        symbol: symbol.name.to_string(),
+        prompt: prompt.trim().to_owned(),
+        kconfig: kconfig.file_name(location.file).to_owned(),
+        line: location.line,
+    })
 }
 
 fn subsystem_of(kconfig: &Kconfig, menu: MenuId) -> Option<&str> {
@@ -51,7 +73,7 @@ fn entry(kconfig: &Kconfig, survey: &Survey, id: SymbolId, subsystem: &str) -> E
     let shown = shown.or(menus.first().copied()).unwrap_or(MenuId::ROOT);
     // A prompt elsewhere makes it something that a user can choose, too.
     let prompt = prompt(shown).or_else(|| kconfig.prompts(id).next().map(|(_, text)| text));
-    let prompt = prompt.unwrap_or_default().to_owned();
+    let prompt = prompt.unwrap_or_default().trim().to_owned();
     let location = kconfig.menu(shown).location;
     let kind = kind(survey, &symbol.name, symbol.symbol_type.is_logic(), !prompt.is_empty());
     Entry {
@@ -101,7 +123,7 @@ fn kind(survey: &Survey, name: &str, logic: bool, prompted: bool) -> Kind {
         Kind::Driver
     } else if !uses.gates.is_empty() {
         Kind::Gate
-    } else if !uses.member_of.is_empty() {
+    } else if !uses.member_of.is_empty() || !uses.condition_of.is_empty() {
         Kind::Member
     } else {
         Kind::Option
@@ -109,7 +131,7 @@ fn kind(survey: &Survey, name: &str, logic: bool, prompted: bool) -> Kind {
 }
 
 /// What a symbol builds: its own modules and libraries; if it has none, the modules of others with
-/// the objects that it adds.
+/// the objects that it adds, and those that others list only if it is on.
 fn modules(survey: &Survey, name: &str) -> Vec<Module> {
     let mut modules: Vec<Module> = survey.modules(name).map(|module| own(module, name)).collect();
     let library = survey.uses(name).map_or(&[][..], |uses| &uses.library);
@@ -127,6 +149,7 @@ fn modules(survey: &Survey, name: &str) -> Vec<Module> {
     }
     if modules.is_empty() {
         modules = survey.member_of(name).map(|module| added(module, name)).collect();
+        modules.extend(survey.condition_of(name).map(|module| own(module, name)));
     }
     let mut seen = Vec::new();
     modules.retain(|module| {

@@ -30,7 +30,8 @@ pub enum Kind {
     Driver,
     /// A user can choose it; it only opens a folder, as the options of makers do.
     Gate,
-    /// A user can choose it; it only adds objects to modules of other options.
+    /// A user can choose it; it only adds objects to modules of other options, or modules to
+    /// drivers of other options.
     Member,
     /// No user can choose it: others select it, or it follows from them.
     Helper,
@@ -68,7 +69,7 @@ impl fmt::Display for Kind {
 /// A module (`.ko` file, or the same built in) with the objects that it has in any case.
 ///
 /// Of an option of the kind [`Kind::Member`]: a module of another option, with the objects that
-/// this one adds.
+/// this one adds; or a whole one, if it is built only with this one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Module {
     /// Its name without `.ko`, as the Makefile writes it.
@@ -123,6 +124,22 @@ pub struct Catalog {
     pub arch: String,
     /// The version of the kernel; empty for our own driver servers.
     pub version: String,
+    /// What users can choose outside of `drivers/`: in `sound/`, `net/`, `crypto/` and so on. It is
+    /// in no subsystem, so it is not listed; it is known so that a search can say where it is.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// An option with a prompt that is defined outside of `drivers/` only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The symbol, without `CONFIG_`.
+    pub symbol: String,
+    /// Its prompt.
+    pub prompt: String,
+    /// The file that defines it, relative to the tree.
+    pub kconfig: String,
+    /// The line of the definition.
+    pub line: u32,
 }
 
 impl Catalog {

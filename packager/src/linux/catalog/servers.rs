@@ -47,7 +47,11 @@ impl Catalog {
 }
 
 /// The nearest folder upwards with a workspace and drivers in it.
-fn workspace(folder: &Path) -> Result<PathBuf, Failure> {
+///
+/// # Errors
+///
+/// [`Failure`] if there is none.
+pub fn workspace(folder: &Path) -> Result<PathBuf, Failure> {
     let full = folder.canonicalize().map_err(|error| Failure::io("read", folder, &error))?;
     let found = full.ancestors().find(|folder| {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Entry, Module};
+use crate::diag::{plain, plain_json};
 
 /// The columns of the tab-separated form, in their order; `value` and `visible` are there only
 /// under a configuration.
@@ -22,7 +23,7 @@ const COLUMNS: [&str; 10] = [
 /// The narrowest a prompt gets in a table before lines become longer than the terminal.
 const PROMPT_MIN: usize = 16;
 
-/// Writes an array of objects, one a line.
+/// Writes an array of objects, one a line. Control characters in texts are escaped.
 ///
 /// # Errors
 ///
@@ -31,7 +32,7 @@ pub fn json(out: &mut dyn Write, entries: &[&Entry]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (index, entry) in entries.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut *out, entry)?;
+        out.write_all(plain_json(&serde_json::to_string(entry)?).as_bytes())?;
     }
     out.write_all(b"\n]\n")
 }
@@ -137,11 +138,6 @@ fn objects(module: &Module) -> impl Iterator<Item = &str> {
     module.objects.iter().map(String::as_str)
 }
 
-/// The text without what would move the cursor or end a field: a tree's texts are not trusted.
-pub fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
 fn cut(text: &str, room: Option<usize>) -> String {
     match room {
         Some(room) if text.chars().count() > room => {
@@ -162,7 +158,7 @@ mod tests {
             symbol: "E1000".into(),
             subsystem: "net".into(),
             symbol_type: "tristate",
-            prompt: "Gigabit\x1b[2J Ethernet support".into(),
+            prompt: "Gigabit\x1b[2J\u{9b}m Ethernet support".into(),
             kconfig: "drivers/net/Kconfig".into(),
             line: 7,
             depends_on: "PCI && NET".into(),
@@ -189,7 +185,7 @@ mod tests {
         assert_eq!(
             text(|out| json(out, &[&entry()])),
             "[\n{\"symbol\":\"E1000\",\"subsystem\":\"net\",\"type\":\"tristate\",\
-             \"prompt\":\"Gigabit\\u001b[2J Ethernet support\",\
+             \"prompt\":\"Gigabit\\u001b[2J\\u009bm Ethernet support\",\
              \"kconfig\":\"drivers/net/Kconfig\",\"line\":7,\"depends_on\":\"PCI && NET\",\
              \"kind\":\"driver\",\"modules\":[{\"name\":\"e1000\",\"directory\":\
              \"drivers/net/e1000\",\"objects\":[\"drivers/net/e1000/a.o\",\
@@ -206,7 +202,7 @@ mod tests {
         assert_eq!(
             text(|out| tsv(out, &[&entry()])),
             "symbol\tsubsystem\ttype\tprompt\tkconfig\tline\tdepends_on\tkind\tmodules\tobjects\n\
-             E1000\tnet\ttristate\tGigabit [2J Ethernet support\tdrivers/net/Kconfig\t7\t\
+             E1000\tnet\ttristate\tGigabit [2J m Ethernet support\tdrivers/net/Kconfig\t7\t\
              PCI && NET\tdriver\tdrivers/net/e1000/e1000\t\
              drivers/net/e1000/a.o drivers/net/e1000/b.o\n"
         );
@@ -219,14 +215,14 @@ mod tests {
         assert_eq!(
             wide,
             "SUBSYSTEM  SYMBOL  TYPE      KIND    DESCRIPTION\n\
-             net        E1000   tristate  driver  Gigabit [2J Ethernet support\n\
+             net        E1000   tristate  driver  Gigabit [2J m Ethernet support\n\
              net        E1000   tristate  helper  [e1000]\n"
         );
         let narrow = text(|out| table(out, &[&entry()], false, Some(46)));
         assert_eq!(
             narrow,
             "SUBSYSTEM  SYMBOL  TYPE      DESCRIPTION\n\
-             net        E1000   tristate  Gigabit [2J Ethe…\n"
+             net        E1000   tristate  Gigabit [2J m Et…\n"
         );
     }
 }

@@ -3,10 +3,9 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::super::catalog::show::plain;
 use super::super::catalog::{Catalog, Filter};
 use super::{Choice, Stop, screen};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 
 /// What `dialog` ends with if something is wrong with it, and if somebody presses Escape.
 const ESCAPE_OR_ERROR: u8 = 255;

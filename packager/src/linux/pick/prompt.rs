@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead, Write};
 use std::os::fd::AsFd;
 
-use super::super::catalog::show::plain;
 use super::super::catalog::{Catalog, Entry, Filter, Kind};
 use super::{Choice, Stop};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, plain};
 
 /// Most lines of a list shown at once.
 const PAGE: usize = 40;
