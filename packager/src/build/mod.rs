@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::elf::{self, Expect, Program};
+use crate::install::place_file;
 use crate::manifest::{self, Class, Manifest};
 use crate::package::{self, Binary, Input};
 use crate::target::Target;
@@ -164,26 +165,7 @@ impl Project {
         report.extend_about(&built, findings);
         let Some(program) = program else { return Err(Failure(report.clone())) };
         let path = self.out.join("bin").join(&target.name).join(&self.program);
-        install(&path, &bytes)?;
+        place_file(&path, &bytes, true)?;
         Ok((path, bytes, program))
     }
-}
-
-/// Puts a program in its place, whole or not at all.
-fn install(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let failed = |error| Failure::io("write", path, &error);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let draft = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = fs::write(&draft, bytes)
-        .and_then(|()| {
-            use std::os::unix::fs::PermissionsExt;
-            fs::set_permissions(&draft, fs::Permissions::from_mode(0o755))
-        })
-        .and_then(|()| fs::rename(&draft, path));
-    if written.is_err() {
-        let _never_written = fs::remove_file(&draft);
-    }
-    written.map_err(failed)
 }

@@ -7,11 +7,11 @@ use l4re_image::modlist::{self, Context, Entry};
 use l4re_image::{Attrs, Change, Image, Kind, Module, Prepare, Selector};
 use serde_json::json;
 
-mod list;
-
 use super::output::Output;
 use super::{Done, finish};
 use crate::diag::{Diagnostic, Failure, Report};
+
+mod list;
 
 /// List, take apart, change and make bootstrap images.
 ///

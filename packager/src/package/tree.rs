@@ -115,6 +115,8 @@ impl Tree {
             let mut file = options.write(true).create_new(true).mode(mode).open(&path)?;
             file.write_all(&entry.bytes)?;
             file.set_permissions(fs::Permissions::from_mode(mode))?;
+            // Otherwise the names could survive a power cut, and the bytes not.
+            file.sync_all()?;
         }
         for (path, to) in self.links() {
             let path = folder.join(path);
