@@ -9,13 +9,13 @@ use std::rc::Rc;
 use l4re_cpp::{Define, Options};
 use l4re_diag::{Diagnostic, Failure};
 
-use crate::awk;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::flags;
 use crate::mounted::Mounted;
 use crate::recipes::{Recipe, Recipes, recipes};
 use crate::release::Version;
+use crate::script;
 use crate::syscalls;
 use crate::timeconst;
 use crate::wrappers::wrapper;
@@ -171,9 +171,9 @@ impl Generated {
             Recipe::Text(text) => Ok(text.as_bytes().to_vec()),
             Recipe::Autoconf => Ok(self.inputs.autoconf.clone()),
             Recipe::Wrapper(name) => Ok(wrapper(name).into_bytes()),
-            Recipe::Awk { script, tables } => {
+            Recipe::Script { script, tables } => {
                 let tables: Vec<&str> = tables.iter().map(String::as_str).collect();
-                awk::run(tree, script, &tables, &Cache(self.inputs.cache.clone()))
+                script::run(tree, script, &tables, &Cache(self.inputs.cache.clone()))
             }
             Recipe::Numbers { table, abis, how } => {
                 Ok(syscalls::numbers(path, &self.table(table)?, abis, how).into_bytes())

@@ -11,13 +11,12 @@
 //! | one-line wrappers of `asm-generic` headers | the lists in `include/**/Kbuild` |
 //! | `timeconst.h`, `version.h`, `utsrelease.h` | computed from `HZ` and the tree's version |
 //! | `unistd_*.h`, `syscalls_*.h` and their kin | computed from the tables of system calls |
-//! | `cpucaps.h`, `cpucap-defs.h`, `sysreg-defs.h`, `mach-types.h` | the tree's own awk scripts |
+//! | `cpucaps.h`, `cpucap-defs.h`, `sysreg-defs.h`, `kernel-hwcap.h`, `mach-types.h` | the tree's own scripts |
 //! | `bounds.h`, `asm-offsets.h`, `rq-offsets.h` | the compiler, which is asked for sizes |
 //!
-//! To run the tree's awk scripts is to run what somebody wrote into the tree, as make does. It
+//! To run the tree's scripts is to run what somebody wrote into the tree, as make does. It
 //! happens only when a header made by one is asked for, and its result is kept.
 
-mod awk;
 mod cache;
 mod compiled;
 mod config;
@@ -26,6 +25,7 @@ mod generated;
 mod mounted;
 mod recipes;
 mod release;
+mod script;
 mod syscalls;
 mod timeconst;
 mod wrappers;

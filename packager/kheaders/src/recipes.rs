@@ -19,8 +19,8 @@ pub(crate) enum Recipe {
     Text(&'static str),
     /// It includes the generic header of that name.
     Wrapper(String),
-    /// The tree's awk script makes it of tables.
-    Awk { script: String, tables: Vec<String> },
+    /// The tree's script makes it of tables.
+    Script { script: String, tables: Vec<String> },
     /// The numbers of system calls.
     Numbers { table: String, abis: Vec<String>, how: Numbers },
     /// The entry points of system calls.
@@ -43,7 +43,7 @@ impl Recipe {
     /// The files of the tree that the header is made of.
     pub(crate) fn sources(&self) -> Vec<PathBuf> {
         match self {
-            Self::Awk { script, tables } => {
+            Self::Script { script, tables } => {
                 std::iter::once(script).chain(tables).map(PathBuf::from).collect()
             }
             Self::Numbers { table, .. }
@@ -145,10 +145,14 @@ enum Made {
 fn generated(arch: &str, name: &str, config: &Config) -> Made {
     let awk = |script: &str, table: &str| {
         let path = |name| format!("arch/{arch}/tools/{name}");
-        Made::By(Recipe::Awk { script: path(script), tables: vec![path(table)] })
+        Made::By(Recipe::Script { script: path(script), tables: vec![path(table)] })
     };
     match (arch, name) {
         ("arm64", "cpucaps.h" | "cpucap-defs.h") => awk("gen-cpucaps.awk", "cpucaps"),
+        ("arm64", "kernel-hwcap.h") => Made::By(Recipe::Script {
+            script: "arch/arm64/tools/gen-kernel-hwcaps.sh".into(),
+            tables: vec!["arch/arm64/include/uapi/asm/hwcap.h".into()],
+        }),
         ("arm64", "sysreg-defs.h") => awk("gen-sysreg.awk", "sysreg"),
         ("arm", "mach-types.h") => awk("gen-mach-types", "mach-types"),
         ("arm", "unistd-nr.h") => Made::By(Recipe::ArmCount { table: ARM_TABLE.into() }),

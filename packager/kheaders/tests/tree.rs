@@ -15,7 +15,7 @@ const TREE: &[(&str, &str)] = &[
     ("include/linux/kconfig.h", "#include <generated/autoconf.h>\n"),
     (
         "arch/arm64/include/asm/Kbuild",
-        "syscall-y += unistd_32.h unistd_compat_32.h\ngeneric-y += user.h\ngenerated-y += cpucap-defs.h made.h\n",
+        "syscall-y += unistd_32.h unistd_compat_32.h\ngeneric-y += user.h\ngenerated-y += cpucap-defs.h kernel-hwcap.h made.h\n",
     ),
     ("arch/arm64/include/uapi/asm/Kbuild", "syscall-y += unistd_64.h\n"),
     ("arch/arm64/include/asm/own.h", ""),
@@ -30,6 +30,11 @@ const TREE: &[(&str, &str)] = &[
     ("arch/arm64/tools/syscall_32.tbl", "5 common a sys_a\n"),
     ("arch/arm64/tools/gen-cpucaps.awk", "{ print \"#define CAP_\" $1 \" \" NR }\n"),
     ("arch/arm64/tools/cpucaps", "ONE\nTWO\n"),
+    (
+        "arch/arm64/tools/gen-kernel-hwcaps.sh",
+        "grep HWCAP $1 | sed 's/HWCAP/KERNEL_HWCAP/'\ntest -s $1\n",
+    ),
+    ("arch/arm64/include/uapi/asm/hwcap.h", "#define HWCAP_FP 1\n#define OTHER 2\n"),
     (
         "kernel/bounds.c",
         "#include <asm/bug.h>\n#if defined(BUG) && defined(CONFIG_X)\nint main(void) { asm volatile(\"\\n.ascii \\\"->SIZE %0 sizeof(x)\\\"\" : : \"i\" (sizeof(int))); return 0; }\n#endif\n",
@@ -82,6 +87,7 @@ fn the_lists_say_which_headers_there_are() {
     let expected: Vec<String> = [
         "asm/bug.h",
         "asm/cpucap-defs.h",
+        "asm/kernel-hwcap.h",
         "asm/unistd_32.h",
         "asm/unistd_compat_32.h",
         "asm/user.h",
@@ -186,6 +192,17 @@ fn the_compiler_and_awk_are_asked_once_until_an_input_changes() {
     assert!(made(bounds).contains("#define SIZE 1 "), "{}", made(bounds));
     assert!(made(offsets).contains("#define TWICE 2 "), "{}", made(offsets));
     assert_eq!(made(caps), "#define CAP_THREE 1\n");
+}
+
+#[test]
+fn scripts_for_the_shell_are_run_and_their_failure_is_told() {
+    let tree = tree();
+    let path = "arch/arm64/include/generated/asm/kernel-hwcap.h";
+    assert_eq!(text(&headers(tree.path(), None, None), path), "#define KERNEL_HWCAP_FP 1\n");
+    fs::write(tree.path().join("arch/arm64/include/uapi/asm/hwcap.h"), "").expect("it");
+    let failure = headers(tree.path(), None, None).get(path).expect_err("the script fails");
+    let wanted = "gen-kernel-hwcaps.sh: error: sh fails (exit status: 1): no reason given";
+    assert!(failure.to_string().contains(wanted), "{failure}");
 }
 
 #[test]
