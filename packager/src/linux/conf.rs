@@ -167,6 +167,10 @@ pub fn name_rule(word: &str) -> Result<(), &'static str> {
 /// Takes a line apart; `None` for one that says nothing.
 fn assignment(line: &str) -> Result<Option<Assignment<'_>>, Mistake> {
     let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.starts_with('\u{feff}') {
+        let mistake = Mistake::new("conf", "a byte order mark", 0);
+        return Err(mistake.help("save the file as UTF-8 without one"));
+    }
     if let Some(at) = line.find(|c: char| c.is_control() && c != '\t') {
         return Err(Mistake::new("conf", "a control character", at));
     }
@@ -183,6 +187,8 @@ fn assignment(line: &str) -> Result<Option<Assignment<'_>>, Mistake> {
         let mistake = Mistake::new("conf", "what stands before `=` is no key", start);
         return Err(mistake.help(if key.ends_with(' ') {
             "no blanks around `=`, as in shell".into()
+        } else if key.starts_with("export ") {
+            "leave out `export`: nothing reads this file but the packager".into()
         } else {
             not_executed.to_owned()
         }));
@@ -284,7 +290,11 @@ mod tests {
             ),
             (
                 "export DRIVER=a",
-                "1:1: error: what stands before `=` is no key\n  help: this file is read, not run: it holds only lines KEY=value",
+                "1:1: error: what stands before `=` is no key\n  help: leave out `export`: nothing reads this file but the packager",
+            ),
+            (
+                "\u{feff}DRIVER=a",
+                "1:1: error: a byte order mark\n  help: save the file as UTF-8 without one",
             ),
             (
                 "DRIVER = a",
