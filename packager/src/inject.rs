@@ -171,8 +171,10 @@ impl<'a> Edit<'a> {
 
     fn put(&mut self, module: Module) -> Result<(), Failure> {
         let name = module.name.clone();
+        // Only files: a program of the kernel's name does not become the kernel.
+        let there = self.again && self.image.rom(&name).is_some();
         match self.image.find(&Selector::Name(name.clone())) {
-            Ok(number) if self.again => self.image.replace(number, module)?,
+            Ok(number) if there => self.image.replace(number, module)?,
             _ => self.image.add(module, None)?,
         }
         self.done.push(name);

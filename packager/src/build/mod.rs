@@ -1,7 +1,7 @@
 //! From a driver's folder to a checked program and its package.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::elf::{self, Expect, Program};
