@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::rc::Rc;
 
 use l4re_cpp::FileSource;
 
@@ -25,11 +24,11 @@ pub fn built(path: &str) -> &str {
     path.strip_suffix(SHIPPED).unwrap_or(path)
 }
 
-/// Reads below one folder. Each file is read once.
+/// Reads below one folder. Nothing is kept: who reads a driver with hundreds of megabytes of headers
+/// has them in memory once as it is.
 #[derive(Debug)]
 pub struct TreeFiles {
     root: PathBuf,
-    read: RefCell<HashMap<PathBuf, Option<Rc<[u8]>>>>,
     /// Folders that were looked at, and whether they lie below the root.
     inside: RefCell<HashMap<PathBuf, bool>>,
 }
@@ -37,7 +36,7 @@ pub struct TreeFiles {
 impl TreeFiles {
     /// The files below `root`, which is absolute and without symbolic links.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.into(), read: RefCell::default(), inside: RefCell::default() }
+        Self { root: root.into(), inside: RefCell::default() }
     }
 
     /// The folder.
@@ -50,8 +49,8 @@ impl TreeFiles {
     /// # Errors
     ///
     /// [`Failure`] if it cannot be read, is too large, or really lies outside.
-    pub fn get(&self, path: &str) -> Result<Option<Rc<[u8]>>, Failure> {
-        self.at(&self.root.join(path))
+    pub fn get(&self, path: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.fetch(&self.root.join(path))
     }
 
     /// The same for a path that must lead to a file.
@@ -59,7 +58,7 @@ impl TreeFiles {
     /// # Errors
     ///
     /// As [`TreeFiles::get`], or if there is no such file.
-    pub fn need(&self, path: &str) -> Result<Rc<[u8]>, Failure> {
+    pub fn need(&self, path: &str) -> Result<Vec<u8>, Failure> {
         self.get(path)?.ok_or_else(|| {
             let message = "the tree's Makefiles name this file, and it is not there";
             let help = "is the tree complete? Unpack it again";
@@ -75,16 +74,7 @@ impl TreeFiles {
         (!there(path) && there(&name)).then_some(name)
     }
 
-    fn at(&self, path: &Path) -> Result<Option<Rc<[u8]>>, Failure> {
-        if let Some(known) = self.read.borrow().get(path) {
-            return Ok(known.clone());
-        }
-        let bytes = self.fetch(path)?;
-        self.read.borrow_mut().insert(path.into(), bytes.clone());
-        Ok(bytes)
-    }
-
-    fn fetch(&self, path: &Path) -> Result<Option<Rc<[u8]>>, Failure> {
+    fn fetch(&self, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         let failed = |error: io::Error| Failure::io("read", path, &error);
         // Without following the last link, which is looked at only if there is one.
         let metadata = match fs::symlink_metadata(path) {
@@ -115,11 +105,11 @@ impl TreeFiles {
             let message = format!("is {} bytes long, which no source is", metadata.len());
             return Err(Diagnostic::error("too-large", message).file(path).into());
         }
-        fs::read(path).map(|bytes| Some(bytes.into())).map_err(failed)
+        fs::read(path).map(Some).map_err(failed)
     }
 
     /// The bytes of `<path>_shipped`, if there is such a file.
-    fn fetch_shipped(&self, path: &Path) -> Result<Option<Rc<[u8]>>, Failure> {
+    fn fetch_shipped(&self, path: &Path) -> Result<Option<Vec<u8>>, Failure> {
         let shipped = match path.as_os_str().to_str() {
             Some(text) if !text.ends_with(SHIPPED) => PathBuf::from(format!("{text}{SHIPPED}")),
             _ => return Ok(None),
@@ -155,7 +145,7 @@ impl FileSource for TreeFiles {
         if !path.starts_with(&self.root) {
             return Ok(None);
         }
-        Ok(self.at(path)?.map(|bytes| bytes.to_vec()))
+        self.fetch(path)
     }
 }
 

@@ -94,6 +94,8 @@ pub fn gather(subject: &Subject<'_>) -> Result<(Workspace, Report), Failure> {
         scanner.module(module, &mut closure)?;
         report.extend(doubts(module));
     }
+    // It holds every header; the files of the workspace need the room.
+    drop(scanner);
     closure.settle();
     closure.doubts(root, &mut report);
 
@@ -260,7 +262,7 @@ impl Parts<'_> {
     }
 
     fn put(&self, tree: &mut Tree, path: &str) -> Result<(), Failure> {
-        tree.file(&format!("{SOURCE_FOLDER}/{path}"), self.files.need(path)?.to_vec());
+        tree.file(&format!("{SOURCE_FOLDER}/{path}"), self.files.need(path)?);
         Ok(())
     }
 

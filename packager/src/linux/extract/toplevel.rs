@@ -237,7 +237,7 @@ impl OutOfTree<'_> {
 
 impl Files for OutOfTree<'_> {
     fn makefile(&self, path: &str) -> Option<Result<Rc<Makefile>, Diagnostic>> {
-        if GENERATED.contains(&path) {
+        if GENERATED.contains(&path.strip_prefix("./").unwrap_or(path)) {
             return parse("").ok().map(|makefile| Ok(Rc::new(makefile)));
         }
         match self.inside(path) {
@@ -286,6 +286,8 @@ impl Environment for Surroundings<'_> {
             "sub_make_done" => "1",
             "abs_srctree" => self.root,
             "abs_objtree" | "CURDIR" => OBJTREE,
+            // Handed on like this since Linux 6.13; older Makefiles set it themselves.
+            "objtree" => ".",
             "ARCH" => self.tree.arch(),
             "CROSS_COMPILE" => self.cross_compile,
             "MAKE_VERSION" => "4.3",
@@ -327,6 +329,28 @@ mod tests {
     fn words_are_those_of_the_shell() {
         let text = "-a  '-DX=\"a b\"' -DY=\\\"c\\\" \"-DZ='d'\" ''";
         assert_eq!(shell_words(text), ["-a", "-DX=\"a b\"", "-DY=\"c\"", "-DZ='d'", ""]);
+    }
+
+    /// The shape of the top Makefile since Linux 6.13, where only make started first sets `objtree`.
+    const NEWER: &str = "\
+ifneq ($(sub_make_done),1)
+objtree := .
+export objtree
+endif
+include $(objtree)/include/config/auto.conf
+LINUXINCLUDE := -I$(objtree)/include $(if $(CONFIG_A),-DA)
+KBUILD_CFLAGS := -O2
+";
+
+    #[test]
+    fn the_configuration_is_found_where_newer_makefiles_look_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("Makefile"), NEWER).expect("a file");
+        let tree = Tree::open(folder.path(), "arm64").expect("a tree");
+        let config = std::collections::BTreeMap::from([("A".to_owned(), "y".to_owned())]);
+        let top = top_level(&tree, &config, "", &l4re_kconfig::NoShell).expect("understood");
+        assert_eq!(top.compiler.cppflags, ["-I$(generated)/include", "-DA"]);
+        assert!(top.compiler.cflags.contains(&"-O2".to_owned()));
     }
 
     #[test]

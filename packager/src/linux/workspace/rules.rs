@@ -60,11 +60,13 @@ pub fn printable(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The prefix of a compiler: part of the name of a program, or with a path before it.
+/// The prefix of a compiler: part of the name of a program, or with an absolute path before it; a
+/// relative one would name a program in whatever folder the packager runs in.
 pub fn compiler_prefix(text: &str) -> Result<(), Refusal> {
     let word = |b: u8| b.is_ascii_alphanumeric() || b"_-.+/".contains(&b);
-    if !text.bytes().all(word) || text.starts_with('-') || text.split('/').any(|part| part == "..")
-    {
+    let relative = text.contains('/') && !text.starts_with('/');
+    let leaves = text.split('/').any(|part| part == "..");
+    if !text.bytes().all(word) || text.starts_with('-') || relative || leaves {
         return Err(format!("`{}` is no prefix of a compiler", text.escape_debug()));
     }
     Ok(())
@@ -112,30 +114,51 @@ pub const WITH_ARGUMENT: [&str; 10] = [
 ];
 
 /// Beginnings of flags that would run other programs, or write or read where nobody looks.
-const REFUSED: [&str; 22] = [
+const REFUSED: [&str; 32] = [
     "-fplugin",
+    "-fpass-plugin",
+    "-fmodule-mapper",
     "-wrapper",
     "-specs",
-    "--specs",
     "-B",
     "-o",
-    "-MD",
-    "-MMD",
-    "-MF",
+    "-M",
     "-Wp,",
     "-Wl,",
     "-save-temps",
-    "--save-temps",
     "-dump",
     "-fdump",
+    "-fopt-info",
+    "-foptimization-record-file",
+    "-fsave-optimization-record",
+    "-ftime-trace",
+    "-fcallgraph-info",
+    "-fcrash-diagnostics",
+    "-fdiagnostics-add-output",
+    "-fdiagnostics-set-output",
+    "-serialize-diagnostics",
+    "-index-store-path",
     "-aux-info",
     "-no-canonical-prefixes",
     "-fauto-profile",
     "-fprofile-use",
     "-Xlinker",
     "-Xpreprocessor",
+    "-Xassembler",
+    "-Xclang",
     "-load",
 ];
+
+/// The flags that may begin with two dashes. Of the others many are long names of refused ones:
+/// `--prefix` is `-B`, `--output` is `-o`.
+const LONG: [&str; 3] = ["--param", "--param=", "--target="];
+
+/// Flags with a path behind them.
+const PATHS: [&str; 6] = ["-include", "-imacros", "-isystem", "-iquote", "-idirafter", "-I"];
+
+/// Beginnings of what the assembler is not told: to write listings, dependencies or its output
+/// somewhere, and to read more arguments from a file.
+const REFUSED_OF_ASSEMBLER: [&str; 6] = ["-a", "-o", "-MD", "--MD", "--M", "@"];
 
 /// Flags of a compiler, each a word or with its argument in the next word.
 pub fn flags(words: &[&str]) -> Vec<(usize, Refusal)> {
@@ -166,10 +189,23 @@ fn flag(word: &str) -> Result<(), Refusal> {
     if let Some(begin) = REFUSED.iter().find(|begin| word.starts_with(**begin)) {
         return Err(format!("`{word}`: `{begin}` is not taken from a manifest"));
     }
-    match word.strip_prefix("-I") {
-        Some(folder) => include_path(folder),
+    if word.starts_with("--") && !LONG.iter().any(|long| is_or_begins(word, long)) {
+        return Err(format!("`{word}`: of the long flags only --param and --target are taken"));
+    }
+    let mut for_assembler = word.strip_prefix("-Wa,").unwrap_or_default().split(',');
+    if for_assembler.any(|part| REFUSED_OF_ASSEMBLER.iter().any(|begin| part.starts_with(begin))) {
+        return Err(format!("`{word}`: the assembler is not told to write or read other files"));
+    }
+    match PATHS.iter().find_map(|option| word.strip_prefix(option)) {
+        Some(path) => include_path(path),
+        None if word.starts_with("-i") => Err(format!("`{word}` is no flag of a kernel's build")),
         None => Ok(()),
     }
+}
+
+/// Whether a word is this flag, or begins with one that ends in `=`.
+fn is_or_begins(word: &str, flag: &str) -> bool {
+    word == flag || flag.ends_with('=') && word.starts_with(flag)
 }
 
 fn flag_argument(flag: &str, word: &str) -> Result<(), Refusal> {
@@ -211,7 +247,20 @@ mod tests {
 
     #[test]
     fn flags_that_run_programs_or_write_files_are_refused() {
-        let good = ["-DX=\"a b\"", "-I$(src)/drivers/x", "-include", "$(srctree)/a.h", "-Os"];
+        let good = [
+            "-DX=\"a b\"",
+            "-I$(src)/drivers/x",
+            "-include",
+            "$(srctree)/a.h",
+            "-Os",
+            "-Wa,-march=armv8.5-a,-mimplicit-it=always",
+            "--param=allow-store-data-races=0",
+            "--param",
+            "asan-stack=1",
+            "--target=aarch64-linux-gnu",
+            "-isystem",
+            "/usr/lib/gcc/include",
+        ];
         assert_eq!(flags(&good), []);
         let bad = [
             "-fplugin=/tmp/x.so",
@@ -225,12 +274,36 @@ mod tests {
             "-",
             "-I$(HOME)/x",
             "-B/tmp",
+            "--prefix=/tmp/",
+            "--output=/tmp/x",
+            "--specs=/tmp/x",
+            "--config=/tmp/x",
+            "-fpass-plugin=/tmp/x.so",
+            "-Xclang",
+            "-Xassembler",
+            "-MJ/tmp/x",
+            "-fopt-info-vec=/tmp/x",
+            "-Wa,-al=/tmp/x",
+            "-Wa,-march=armv8-a,--MD,/tmp/x",
+            "-Wa,@/tmp/x",
+            "-isystem../x",
+            "-iplugindir=/tmp",
         ];
         for word in bad {
             assert_eq!(flags(&[word]).len(), 1, "{word}");
         }
         assert_eq!(flags(&["-include"]).len(), 1);
         assert_eq!(flags(&["-include", "../x"]).len(), 1);
+    }
+
+    #[test]
+    fn a_prefix_names_no_program_beside_the_caller() {
+        for prefix in ["", "aarch64-linux-gnu-", "/opt/gcc-12.2/bin/arm-linux-gnueabihf-"] {
+            compiler_prefix(prefix).unwrap();
+        }
+        for prefix in ["./x-", "tools/x-", "../x-", "/opt/../tmp/x-", "-x", "x y-", "x;y"] {
+            assert!(compiler_prefix(prefix).is_err(), "{prefix:?}");
+        }
     }
 
     #[test]
