@@ -12,6 +12,8 @@ pub(crate) fn flags(arch: &str, config: &Config) -> Vec<String> {
         "-fno-PIE",
         "-fno-strict-aliasing",
         "-fno-common",
+        // Since Linux 6.19, which has members without a name that older trees have not.
+        "-fms-extensions",
         "-O2",
     ];
     let big = config.is_yes("CPU_BIG_ENDIAN");

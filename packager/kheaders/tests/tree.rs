@@ -206,6 +206,26 @@ fn scripts_for_the_shell_are_run_and_their_failure_is_told() {
 }
 
 #[test]
+fn sizes_count_members_without_a_name_whose_type_has_one() {
+    let tree = tree();
+    let source = "struct part { int a[4]; }; struct whole { struct part; };\n\
+                  int main(void) { asm volatile(\"\\n.ascii \\\"->SIZE %0 x\\\"\" : : \"i\" \
+                  (sizeof(struct whole))); return 0; }\n";
+    fs::write(tree.path().join("kernel/bounds.c"), source).expect("it");
+    // An architecture whose flags any compiler takes.
+    let inputs = Inputs {
+        tree: tree.path().into(),
+        arch: "riscv".into(),
+        autoconf: AUTOCONF.into(),
+        compiler: Some("cc".into()),
+        ..Inputs::default()
+    };
+    let headers = Generated::new(inputs).expect("lists");
+    let bounds = text(&headers, "include/generated/bounds.h");
+    assert!(bounds.contains("#define SIZE 16 "), "{bounds}");
+}
+
+#[test]
 fn headers_lie_over_the_tree_without_being_written() {
     let tree = tree();
     let headers = headers(tree.path(), None, None);
