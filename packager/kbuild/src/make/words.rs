@@ -135,16 +135,19 @@ pub(crate) fn patsubst(out: &mut String, pattern: &str, replacement: &str, text:
         return subst_words(out, &pattern.before, replacement, text);
     }
     let replacement_pattern = Pattern::new(replacement);
-    let mut first = true;
+    let mut separated = false;
     for word in words(text) {
-        if !first {
-            out.push(' ');
-        }
-        first = false;
         match pattern.stem(word) {
             None => out.push_str(word),
+            // Only a word that is replaced by nothing at all leaves no space behind.
+            Some(_) if replacement.is_empty() => continue,
             Some(stem) => replacement_pattern.fill(out, stem),
         }
+        out.push(' ');
+        separated = true;
+    }
+    if separated {
+        out.pop();
     }
 }
 
