@@ -23,7 +23,7 @@ mod table;
 pub mod unit;
 mod write;
 
-/// File that a folder made by [`emit`] has.
+/// File that a folder made by [`System::emit`] has.
 pub const MARK: &str = "ned/systemd.ned";
 
 /// Where the units of the distribution and of packages are.
