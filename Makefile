@@ -5,6 +5,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 CARGO ?= cargo
 OUT ?= $(CURDIR)/out
+LINUX_CACHE = $${L4RE_TEST_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/l4re-drivers}
 E2E = $(CARGO) run -q -p l4re-e2e --bin
 GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
@@ -45,6 +46,11 @@ test-host: setup-test ## tests that need no guest
 
 test-linux: setup-test ## Linux trees, held against the trees' own tools
 	@$(CARGO) test -q -p l4re-test-linux
+	@for tree in 6.1:5.15 6.12:6.12; do \
+		conf=$(LINUX_CACHE)/out/$${tree%:*}-tools/scripts/kconfig/conf; \
+		[ ! -x "$$conf" ] || L4RE_KCONFIG_CONF=$$conf L4RE_KCONFIG_DIALECT=$${tree#*:} \
+			$(CARGO) test -q -p l4re-kconfig --test differential -- --ignored; \
+	done
 
 doc: setup ## documentation of every crate, no warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc -q --workspace --no-deps

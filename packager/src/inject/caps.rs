@@ -1,8 +1,8 @@
 //! What the driver gets besides its bus and its clients' gate: `[[cap]]` of `driver.toml`.
 
-use super::script::string;
 use crate::diag::{Diagnostic, Failure, Report};
 use crate::manifest::{Cap, Source};
+use crate::package::lua_string;
 
 /// Bytes of a capability's name that the table of a task can hold.
 const MAX_NAME: usize = crate::manifest::systemd::TABLE_NAME_MAX;
@@ -50,9 +50,9 @@ fn expression(cap: &Cap) -> Result<String, Diagnostic> {
     };
     let name = &cap.name;
     match &cap.source {
-        Source::Channel(of) => Ok(format!("channel({})", string(of))),
-        Source::Factory(of) => Ok(format!("channel({}):m(\"rws\")", string(of))),
-        Source::Server(of) => Ok(format!("channel({}):svr()", string(of))),
+        Source::Channel(of) => Ok(format!("channel({})", lua_string(of))),
+        Source::Factory(of) => Ok(format!("channel({}):m(\"rws\")", lua_string(of))),
+        Source::Server(of) => Ok(format!("channel({}):svr()", lua_string(of))),
         Source::Env(of) => Ok(format!("L4.Env.{of}")),
         Source::Bus(of) => {
             refused(format!("the driver needs a second bus `{of}`, as `{name}`; one can be made"))

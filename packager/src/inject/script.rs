@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::package::lua_string;
+
 /// Priorities, creating devices, and everything else that does not depend on the driver.
 const HEAD: &str = r#"
 local L4 = require("L4")
@@ -50,7 +52,7 @@ function driver:create(...)
   if type(answer) == "table" then
     answer = answer.msg
   end
-  error("the driver makes no device: " .. tostring(answer))
+  error("the driver makes no device: " .. tolua_string(answer))
 end
 "#;
 
@@ -128,16 +130,19 @@ impl Script<'_> {
             text,
             "\nld:startv({{\n  log = {{ {}, \"b\" }},\n  scheduler = scheduler(0x50),\n  \
              caps = {{\n{caps}  }},\n}}, {})\n",
-            string(name),
-            words.map(|word| string(&word)).collect::<Vec<_>>().join(", ")
+            lua_string(name),
+            words.map(|word| lua_string(&word)).collect::<Vec<_>>().join(", ")
         );
         if self.service.is_some() {
             text.push_str(SERVICE);
-            let _ =
-                write!(text, "\ndrivers = drivers or {{}}\ndrivers[{}] = driver\n", string(name));
+            let _ = write!(
+                text,
+                "\ndrivers = drivers or {{}}\ndrivers[{}] = driver\n",
+                lua_string(name)
+            );
         }
         if let Some(user) = self.user {
-            let _ = write!(text, "\ndofile({})\n", string(&format!("rom/{user}")));
+            let _ = write!(text, "\ndofile({})\n", lua_string(&format!("rom/{user}")));
         }
         text.push_str(TAIL);
         text
@@ -147,9 +152,9 @@ impl Script<'_> {
     fn capabilities(&self) -> String {
         let own = [self.bus.map(|cap| (cap, "bus")), self.service.map(|cap| (cap, "server:svr()"))];
         let own = own.iter().flatten();
-        let own = own.map(|(cap, value)| format!("    [{}] = {value},\n", string(cap)));
+        let own = own.map(|(cap, value)| format!("    [{}] = {value},\n", lua_string(cap)));
         let more = self.caps.iter().map(|(cap, value)| {
-            let cap = string(cap);
+            let cap = lua_string(cap);
             format!("    [{cap}] = need({cap}, {value}),\n")
         });
         own.chain(more).collect()
@@ -164,14 +169,15 @@ pub(super) fn mark(driver: &str) -> String {
 /// An I/O server for the driver.
 fn own(io: &Io) -> String {
     let files = io.hardware.iter().chain([&io.file]);
-    let files: String = files.map(|file| format!(", {}", string(&format!("rom/{file}")))).collect();
+    let files: String =
+        files.map(|file| format!(", {}", lua_string(&format!("rom/{file}")))).collect();
     format!(
         "\nld:startv({{\n  log = {{ \"io\", \"g\" }},\n  scheduler = scheduler(0x70),\n  caps = {{\n    \
          sigma0 = L4.cast(L4.Proto.Factory, L4.Env.sigma0):create(L4.Proto.Sigma0),\n    \
          icu = L4.Env.icu,\n    \
          iommu = L4.Env.iommu, -- nothing where there is none\n    \
          [{}] = bus:svr(),\n  }},\n}}, \"rom/io\"{files})\n",
-        string(&io.bus)
+        lua_string(&io.bus)
     )
 }
 
@@ -196,12 +202,7 @@ function L4.Loader:startv(env, program, ...)
   return startv(self, env, program, table.unpack(words))
 end
 "#,
-        bus = string(&io.bus),
-        file = string(&format!("rom/{}", io.file)),
+        bus = lua_string(&io.bus),
+        file = lua_string(&format!("rom/{}", io.file)),
     )
-}
-
-/// A Lua string. The words have no control characters.
-pub(super) fn string(word: &str) -> String {
-    format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\""))
 }
