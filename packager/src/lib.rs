@@ -1,37 +1,17 @@
-//! Builds, checks, packages and boots L4Re driver servers: the library behind the command
-//! `packager`.
+//! The command line of `packager`.
 //!
-//! | step | from | to |
-//! |---|---|---|
-//! | [`manifest`] | the text of `driver.toml` | [`manifest::Manifest`], or every mistake with its place |
-//! | [`build`] | a driver's folder | a checked program and its package |
-//! | [`elf`] | the bytes of a program | [`elf::Program`], or what the loader would trip over |
-//! | [`drvinfo`] | the section that describes the driver | [`drvinfo::DriverInfo`] |
-//! | [`package`] | manifest, programs, descriptions | [`package::Tree`], written in one step |
-//! | [`check`] | a path | the findings about what is there |
-//! | [`run`](mod@run) | a package | the verdict of a boot in QEMU |
+//! What it does is in the crates beside it; each knows only those above it in this list:
 //!
-//! Each step is a function from typed input to typed output. What can go wrong is a
-//! [`diag::Failure`]: a list of findings, each with what, where and the way out.
+//! | crate | what it knows |
+//! |---|---|
+//! | `l4re-packager-base` | findings, strict reading of TOML and YAML, writing of files, progress |
+//! | `l4re-image` | bootstrap images |
+//! | `l4re-udi` | UDI's formats |
+//! | `l4re-packager-core` | manifests; building, checking, packaging, booting |
+//! | `l4re-kconfig`, `l4re-kbuild`, `l4re-cpp`, `l4re-kheaders` | the languages of a Linux tree |
+//! | `l4re-linux-drivers` | the drivers of a Linux tree: catalog, extraction, workspaces |
+//! | `l4re-packager-outputs` | boot images, disk images, root file systems, Buildroot, systemd |
+//! | `l4re-udi-tools` | `udibuild`, `udimkpkg`, `udisetup` |
+//! | `l4re-packager-resolve` | dependencies between the packages of an L4Re tree |
 
-pub mod build;
-pub mod buildroot;
-pub mod check;
 pub mod cli;
-pub mod document;
-pub mod drvinfo;
-pub mod elf;
-pub mod emit;
-pub mod inject;
-pub mod install;
-pub mod linux;
-pub mod manifest;
-pub mod package;
-pub mod resolve;
-pub mod rootfs;
-pub mod run;
-pub mod systemd;
-pub mod target;
-pub mod udi;
-
-pub use l4re_diag as diag;

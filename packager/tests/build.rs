@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use l4re_packager::package::Tree;
+use l4re_packager_core::package::Tree;
 use tempfile::TempDir;
 
 const CARGO: &str = r#"[package]

@@ -3,9 +3,9 @@
 
 mod support;
 
-use l4re_packager::diag::Diagnostic;
-use l4re_packager::elf::{self, Expect, Program};
-use l4re_packager::target::Target;
+use l4re_packager_base::Diagnostic;
+use l4re_packager_core::elf::{self, Expect, Program};
+use l4re_packager_core::target::Target;
 use proptest::prelude::*;
 use support::{DRVINFO, Elf, header, segment};
 

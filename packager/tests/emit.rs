@@ -9,14 +9,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use l4re_packager::check::Package;
-use l4re_packager::elf::{self, Expect};
-use l4re_packager::manifest::Manifest;
-use l4re_packager::package::{self, Binary, Tree};
-use l4re_packager::systemd::check::{Source, check};
-use l4re_packager::systemd::{self, Service, System};
-use l4re_packager::target::Target;
-use l4re_packager::{buildroot, diag::Failure};
+use l4re_packager_base::Failure;
+use l4re_packager_core::check::Package;
+use l4re_packager_core::elf::{self, Expect};
+use l4re_packager_core::manifest::Manifest;
+use l4re_packager_core::package::{self, Binary, Tree};
+use l4re_packager_core::target::Target;
+use l4re_packager_outputs::buildroot;
+use l4re_packager_outputs::systemd::check::{Source, check};
+use l4re_packager_outputs::systemd::{self, Service, System};
 use support::{DRVINFO, Elf};
 
 const DISK: &str = r#"[driver]

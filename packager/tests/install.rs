@@ -14,11 +14,11 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use l4re_packager::elf::{self, Expect};
-use l4re_packager::install::strip;
-use l4re_packager::manifest::Manifest;
-use l4re_packager::package::{Binary, Input, emit};
-use l4re_packager::target::Target;
+use l4re_packager_core::elf::{self, Expect};
+use l4re_packager_core::manifest::Manifest;
+use l4re_packager_core::package::{Binary, Input, emit};
+use l4re_packager_core::target::Target;
+use l4re_packager_outputs::install::strip;
 use l4re_udi::section;
 use support::{DRVINFO, Elf};
 use tempfile::TempDir;

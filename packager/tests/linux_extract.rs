@@ -7,11 +7,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use l4re_packager::build::Progress;
-use l4re_packager::diag::{Failure, Report};
-use l4re_packager::linux::extract::{Destination, Extracted, Options, compile_command, extract};
-use l4re_packager::linux::open::{Base, Request};
-use l4re_packager::linux::workspace::load;
+use l4re_linux_drivers::extract::{Destination, Extracted, Options, compile_command, extract};
+use l4re_linux_drivers::open::{Base, Request};
+use l4re_linux_drivers::workspace::load;
+use l4re_packager_base::Progress;
+use l4re_packager_base::{Failure, Report};
 use tempfile::TempDir;
 
 struct Silent;

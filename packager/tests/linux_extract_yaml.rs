@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use l4re_packager::diag::Failure;
-use l4re_packager::linux::workspace::{
+use l4re_linux_drivers::workspace::{
     Base, Compiler, ConditionalMember, DriverYaml, Flags, Module, Provider, read,
 };
+use l4re_packager_base::Failure;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 

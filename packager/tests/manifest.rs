@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use l4re_packager::manifest::systemd::Restart;
-use l4re_packager::manifest::{Class, Kind, Manifest, Source};
+use l4re_packager_core::manifest::systemd::Restart;
+use l4re_packager_core::manifest::{Class, Kind, Manifest, Source};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest")

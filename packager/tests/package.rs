@@ -7,10 +7,10 @@ mod support;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use l4re_packager::elf::{self, Expect};
-use l4re_packager::manifest::Manifest;
-use l4re_packager::package::{Binary, Input, Tree, emit};
-use l4re_packager::target::Target;
+use l4re_packager_core::elf::{self, Expect};
+use l4re_packager_core::manifest::Manifest;
+use l4re_packager_core::package::{Binary, Input, Tree, emit};
+use l4re_packager_core::target::Target;
 use support::{DRVINFO, Elf};
 
 const MANIFEST: &str = r#"[driver]

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use l4re_packager::diag::Failure;
-use l4re_packager::resolve::{Config, Options, Resolved, resolve};
+use l4re_packager_base::Failure;
+use l4re_packager_resolve::{Config, Options, Resolved, resolve};
 
 /// A tree: paths below it and their texts; a path that ends with `Control` gets a Makefile beside it.
 struct Tree(tempfile::TempDir);

@@ -7,13 +7,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use l4re_packager::build::Progress;
-use l4re_packager::diag::Failure;
-use l4re_packager::elf;
-use l4re_packager::manifest::Manifest;
-use l4re_packager::package::{self, Binary, Input};
-use l4re_packager::rootfs::{Arch, Distribution, Made, Options, make};
-use l4re_packager::target::Target;
+use l4re_packager_base::Failure;
+use l4re_packager_base::Progress;
+use l4re_packager_core::elf;
+use l4re_packager_core::manifest::Manifest;
+use l4re_packager_core::package::{self, Binary, Input};
+use l4re_packager_core::target::Target;
+use l4re_packager_outputs::rootfs::{Arch, Distribution, Made, Options, make};
 use support::{DRVINFO, Elf};
 
 struct Silent;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use l4re_packager::package::Tree;
+use l4re_packager_core::package::Tree;
 use l4re_udi::archive::{Limits, Package};
 use l4re_udi::props::Properties;
 use l4re_udi::section;

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
-use l4re_diag::Failure;
 use l4re_image::modlist::{Context, Entry, load};
 use l4re_image::{Image, Module, Prepare};
+use l4re_packager_base::Failure;
 
 const MODULES: usize = 16;
 const MODULE_SIZE: usize = 4 << 20;

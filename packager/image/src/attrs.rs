@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 
 use crate::source::Source;
 

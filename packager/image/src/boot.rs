@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 use memchr::memmem;
 
 use crate::image::{Image, Module};

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Seek, Write as _};
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use l4re_diag::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 use crate::image::{Image, Kind, Module};
 use crate::modlist::{Context, Entry, Item};

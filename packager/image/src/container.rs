@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 
 use crate::elf::{Elf, Patch, Section};
 use crate::info::{Arch, Info};

@@ -1,6 +1,6 @@
 //! Changing the list of modules.
 
-use l4re_diag::{Diagnostic, nearest};
+use l4re_packager_base::{Diagnostic, nearest};
 
 use crate::attrs::Attrs;
 use crate::image::{Image, Kind, Module};

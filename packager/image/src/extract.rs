@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use l4re_diag::{Diagnostic, Failure};
+use l4re_packager_base::{Diagnostic, Failure};
 
 use crate::edit::is_file_name;
 use crate::image::{Image, Module};

@@ -4,7 +4,7 @@ use std::io::{self, Read, Seek, Write};
 
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 use md5::{Digest, Md5};
 
 use crate::image::{Checksums, Module};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use l4re_diag::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 use crate::attrs::Attrs;
 use crate::container::{Container, Format};

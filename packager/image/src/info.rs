@@ -2,7 +2,7 @@
 //!
 //! All numbers in it are little endian, whatever the machine.
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 use memchr::memmem;
 
 use crate::source::Source;

@@ -1,6 +1,6 @@
 //! Where everything of a new module area goes.
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 
 use crate::attrs::Attrs;
 use crate::image::{Image, Module};

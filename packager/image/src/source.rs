@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use l4re_diag::{Diagnostic, Failure};
+use l4re_packager_base::{Diagnostic, Failure};
 
 /// Bytes that are copied at a time.
 const CHUNK: usize = 1 << 20;

@@ -3,7 +3,7 @@
 //! Everything that is loaded stays where it is in the file, byte for byte. Sections that are neither
 //! loaded nor symbols nor debug information are kept: they may describe the program.
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 
 use crate::elf::{Elf, Patch, SHF_ALLOC, Section, section_table_patches};
 use crate::source::{Content, Source};

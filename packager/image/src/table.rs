@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 
 use crate::attrs::Attrs;
 use crate::info::{Version, u32_at, u64_at};

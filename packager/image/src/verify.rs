@@ -1,6 +1,6 @@
 //! Comparing modules with what is recorded of them.
 
-use l4re_diag::{Diagnostic, Report};
+use l4re_packager_base::{Diagnostic, Report};
 
 use crate::image::{Image, Module};
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
-use l4re_diag::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 use md5::{Digest, Md5};
 
 use crate::container::Plan;

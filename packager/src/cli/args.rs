@@ -7,8 +7,8 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use regex_lite::Regex;
 
-use crate::run::{Client, ImageOptions, Transport};
-use crate::{build, run};
+use l4re_packager_core::run::{Client, ImageOptions, Transport};
+use l4re_packager_core::{build, run};
 
 /// Builds, checks, packages and boots L4Re driver servers.
 #[derive(Debug, Parser)]

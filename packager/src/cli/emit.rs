@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::diag::Diagnostic;
-use crate::emit;
+use l4re_packager_base::Diagnostic;
+use l4re_packager_outputs::emit;
 
 /// Write packages in another form.
 ///

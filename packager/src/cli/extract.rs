@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::linux::extract::{self, Destination, Options};
-use crate::linux::open::{Base, Request};
+use l4re_linux_drivers::extract::{self, Destination, Options};
+use l4re_linux_drivers::open::{Base, Request};
 
 /// Take a driver out of a Linux tree, with all that compiling it needs.
 ///

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::diag::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 mod list;
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::image::Place;
 use super::output::Output;
 use super::{Done, finish};
-use crate::inject::{self, Injected};
+use l4re_packager_outputs::inject::{self, Injected};
 
 /// Add a driver to an image that already boots.
 ///

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::install::{self, Installed, Into, Options};
-use crate::manifest::Kind;
+use l4re_packager_core::manifest::Kind;
+use l4re_packager_outputs::install::{self, Installed, Into, Options};
 
 /// Install a package's program below a folder or into an image.
 ///

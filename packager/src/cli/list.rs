@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::diag::{Failure, Report};
-use crate::linux::catalog::servers::here;
-use crate::linux::catalog::{Catalog, Entry, Filter, show};
-use crate::linux::open::{self, Base, Listed};
+use l4re_linux_drivers::catalog::servers::here;
+use l4re_linux_drivers::catalog::{Catalog, Entry, Filter, show};
+use l4re_linux_drivers::open::{self, Base, Listed};
+use l4re_packager_base::{Failure, Report};
 
 /// List the drivers of a Linux tree, or the project's own driver servers.
 ///

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde_json::{Value, json};
 
-use crate::diag::Failure;
-use crate::elf::Program;
-use crate::{build, check, run};
+use l4re_packager_base::Failure;
+use l4re_packager_core::elf::Program;
+use l4re_packager_core::{build, check, run};
 
 mod args;
 mod emit;
@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
 
 /// What is to be said of work that was done.
 struct Done {
-    report: crate::diag::Report,
+    report: l4re_packager_base::Report,
     /// Lines for people.
     lines: Vec<String>,
     /// The same for programs.
@@ -104,7 +104,7 @@ fn finish(output: &mut Output, verb: &str, result: Result<Done, Failure>) -> boo
 
 fn planned(lines: Vec<String>) -> Done {
     let json = json!({ "commands": lines });
-    Done { report: crate::diag::Report::new(), lines, json }
+    Done { report: l4re_packager_base::Report::new(), lines, json }
 }
 
 fn built(built: build::Built) -> Done {
@@ -165,7 +165,7 @@ fn run_verb(
         "seconds": outcome.elapsed.as_secs_f64(),
         "command": outcome.command,
     });
-    output.result("run", good, &crate::diag::Report::new(), &lines, json);
+    output.result("run", good, &l4re_packager_base::Report::new(), &lines, json);
     good
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use crate::build::Progress;
-use crate::diag::{Report, Severity, plain_json};
+use l4re_packager_base::Progress;
+use l4re_packager_base::{Report, Severity, plain_json};
 
 /// The ways out.
 pub struct Output {

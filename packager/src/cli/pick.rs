@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::diag::{Diagnostic, Report};
-use crate::linux::open::{self, Listed};
-use crate::linux::pick::{self, Stop, Wanted, Way};
+use l4re_linux_drivers::open::{self, Listed};
+use l4re_linux_drivers::pick::{self, Stop, Wanted, Way};
+use l4re_packager_base::{Diagnostic, Report};
 
 /// Choose a driver of a Linux tree: the subsystem, then the driver.
 ///

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::diag::Failure;
-use crate::resolve::{self, Config};
+use l4re_packager_base::Failure;
+use l4re_packager_resolve::Config;
 
 /// Find what is wrong with the dependencies of an L4Re tree.
 ///
@@ -46,17 +46,17 @@ fn pair(text: &str) -> Result<(String, String), &'static str> {
 
 /// Does it; whether all is well.
 pub fn run(args: Resolve, output: &mut Output) -> bool {
-    let result = options(args).and_then(|options| resolve::resolve(&options));
+    let result = options(args).and_then(|options| l4re_packager_resolve::resolve(&options));
     finish(output, "resolve", result.map(done))
 }
 
-fn options(args: Resolve) -> Result<resolve::Options, Failure> {
+fn options(args: Resolve) -> Result<l4re_packager_resolve::Options, Failure> {
     let mut config = Config { arch: args.arch, symbols: None };
     if let Some(file) = args.config {
         let text = fs::read(&file).map_err(|error| Failure::io("read", &file, &error))?;
         config = config.with_kconfig(&String::from_utf8_lossy(&text));
     }
-    Ok(resolve::Options {
+    Ok(l4re_packager_resolve::Options {
         tree: args.tree,
         external: args.external,
         providers: args.provider,
@@ -64,7 +64,7 @@ fn options(args: Resolve) -> Result<resolve::Options, Failure> {
     })
 }
 
-fn done(mut resolved: resolve::Resolved) -> Done {
+fn done(mut resolved: l4re_packager_resolve::Resolved) -> Done {
     let report = std::mem::take(&mut resolved.report);
     let line = format!(
         "{} packages provide {} words, each from one place, and nothing is missing",

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::rootfs::{self, Arch, Distribution};
+use l4re_packager_outputs::rootfs::{self, Arch, Distribution};
 
 /// Where units and script are if nothing else is said, as in this project.
 const UNITS: &str = "files/systemd";

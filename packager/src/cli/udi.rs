@@ -6,12 +6,12 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use crate::diag::{Failure, Report};
-use crate::udi::choose::Terminal;
-use crate::udi::mkpkg::{Contents, Existing};
-use crate::udi::modules::Wishes;
-use crate::udi::setup::files_in;
-use crate::udi::{build, mkpkg, setup};
+use l4re_packager_base::{Failure, Report};
+use l4re_udi_tools::choose::Terminal;
+use l4re_udi_tools::mkpkg::{Contents, Existing};
+use l4re_udi_tools::modules::Wishes;
+use l4re_udi_tools::setup::files_in;
+use l4re_udi_tools::{build, mkpkg, setup};
 
 mod applet;
 mod args;

@@ -9,13 +9,13 @@ use serde_json::json;
 use super::output::Output;
 use super::pick::stopped;
 use super::{Done, finish};
-use crate::diag::{Diagnostic, Failure, Report};
-use crate::linux::catalog::servers;
-use crate::linux::conf::DriverConf;
-use crate::linux::extract::{self, Destination, Extracted};
-use crate::linux::open::{self, Base, Listed, Request};
-use crate::linux::pick::{self, Choice, Stop, Way};
-use crate::linux::wrap::{Line, Plan, Target};
+use l4re_linux_drivers::catalog::servers;
+use l4re_linux_drivers::conf::DriverConf;
+use l4re_linux_drivers::extract::{self, Destination, Extracted};
+use l4re_linux_drivers::open::{self, Base, Listed, Request};
+use l4re_linux_drivers::pick::{self, Choice, Stop, Way};
+use l4re_linux_drivers::wrap::{Line, Plan, Target};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 /// What the command ends with if the driver was extracted and then not built.
 const NOT_BUILT: u8 = 3;
@@ -75,8 +75,8 @@ pub fn run(args: Wrap, output: &mut Output) -> ExitCode {
         "building drivers from Linux trees is not part of this version. The workspace has {files} \
          files: sources in {}/, generated headers in {}/, driver.yaml with the flags of each \
          object. Nothing was written to {}",
-        crate::linux::workspace::SOURCE_FOLDER,
-        crate::linux::workspace::GENERATED_FOLDER,
+        l4re_linux_drivers::workspace::SOURCE_FOLDER,
+        l4re_linux_drivers::workspace::GENERATED_FOLDER,
         package.display(),
     );
     let mut report = report;

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use l4re_diag::{Diagnostic, Report};
+use l4re_packager_base::{Diagnostic, Report};
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectKind, ObjectSymbol, SymbolScope, elf};
 

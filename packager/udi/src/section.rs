@@ -4,7 +4,7 @@
 //! section headers go behind it, and the ELF header points there. So the program that was checked is
 //! the one that is shipped, and [`detach`] gives back every bit of it.
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 use memchr::memmem;
 use object::elf::{FileHeader32, FileHeader64};
 use object::pod::{bytes_of, bytes_of_slice};

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use l4re_diag::Failure;
+use l4re_packager_base::Failure;
 use l4re_udi::props::{Declaration, LINE_MAX, Properties, Text};
 use proptest::prelude::*;
 

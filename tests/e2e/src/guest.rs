@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use l4re_packager::build::{Options, Progress, build};
+use l4re_packager_base::Progress;
+use l4re_packager_core::build::{Options, build};
 
 use crate::{Context, Error, Result};
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use l4re_image::modlist::{Context as ListContext, Entry, load};
 use l4re_image::{Image, MODULE_LIST};
-use l4re_packager::inject::{self, inject};
-use l4re_packager::run::{self, ImageOptions, run_image};
+use l4re_packager_core::run::{self, ImageOptions, run_image};
+use l4re_packager_outputs::inject::{self, inject};
 use l4re_qemu::strip_escapes;
 
 use crate::disk::TestDisk;

@@ -8,7 +8,7 @@ use l4re_e2e::run::{Platform, Record, Run};
 use l4re_e2e::scenario::{self, SERIAL};
 use l4re_e2e::system::{Cap, Program, System, Transport};
 use l4re_e2e::{Context, Result};
-use l4re_packager::run as packager;
+use l4re_packager_core::run as packager;
 use l4re_qemu::Disk;
 
 const STANDIN: Platform = Platform::Standin("virt");

@@ -11,7 +11,7 @@ use l4re_e2e::run::{Platform, Run};
 use l4re_e2e::scenario;
 use l4re_e2e::system::{Cap, Program, System, Transport};
 use l4re_e2e::{Context, Error, Result};
-use l4re_packager::install::{Into, Options, install};
+use l4re_packager_outputs::install::{Into, Options, install};
 
 const PLACE: &str = "/usr/lib/drivers/virtio-blk-drv";
 

@@ -5,9 +5,9 @@ use std::path::Path;
 use l4re_kconfig::{
     Config, Environment, HostShell, Kconfig, MenuKind, Preset, Symbol, SymbolId, Tools, TreeSource,
 };
-use l4re_packager::build::Progress;
-use l4re_packager::linux::extract::{self, Destination, Extracted, Options};
-use l4re_packager::linux::open::{Base, Request};
+use l4re_linux_drivers::extract::{self, Destination, Extracted, Options};
+use l4re_linux_drivers::open::{Base, Request};
+use l4re_packager_base::Progress;
 
 use crate::cache;
 use crate::oracle::make::Arch;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use l4re_kheaders::{Generated, Inputs};
-use l4re_packager::linux::extract;
-use l4re_packager::linux::open::Base;
+use l4re_linux_drivers::extract;
+use l4re_linux_drivers::open::Base;
 use l4re_test_linux::oracle::kbuild::normal;
 use l4re_test_linux::oracle::make::{self, ARCHES};
 use l4re_test_linux::ours::{self, Result};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use l4re_packager::build::Progress;
-use l4re_packager::linux::extract::{self, CompileCommand, Destination, Options};
-use l4re_packager::linux::open::{Base, Request};
+use l4re_linux_drivers::extract::{self, CompileCommand, Destination, Options};
+use l4re_linux_drivers::open::{Base, Request};
+use l4re_packager_base::Progress;
 use l4re_test_linux::oracle::make::{self, ARCHES, Configured};
 use l4re_test_linux::ours::Result;
 use l4re_test_linux::run;

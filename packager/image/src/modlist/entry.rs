@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use l4re_diag::{Diagnostic, Failure, Report, nearest};
+use l4re_packager_base::{Diagnostic, Failure, Report, nearest};
 
 use super::line::Line;
 use super::read::{Context, List, Placed, wildcards};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use l4re_diag::{Diagnostic, Position, nearest};
+use l4re_packager_base::{Diagnostic, Position, nearest};
 
 /// The kinds of lines.
 pub const WORDS: [&str; 23] = [

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use l4re_diag::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 use super::line::{Line, lines};
 

@@ -6,7 +6,7 @@ use l4re_image::{Attrs, Image};
 use serde_json::{Value, json};
 
 use super::super::Done;
-use crate::diag::Failure;
+use l4re_packager_base::Failure;
 
 /// Lists an image, after comparing all checksums if `verify` is set.
 pub(super) fn list(path: &Path, verify: bool) -> Result<Done, Failure> {

@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, Args, Parser};
 
 use super::super::output::Output;
 use super::{Tool, Udi, work};
-use crate::diag::{Failure, Severity};
+use l4re_packager_base::{Failure, Severity};
 
 /// Exit codes of the reference implementation, which are error numbers of POSIX.
 const NO_SUCH_FILE: u8 = 2;

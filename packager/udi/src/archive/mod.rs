@@ -14,7 +14,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 
 mod read;
 mod write;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 use tar::{Archive, Entry, EntryType};
 
 use super::{Component, File, Package, Place, TOP};

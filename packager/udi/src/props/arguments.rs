@@ -1,6 +1,6 @@
 //! The words behind a keyword, taken one by one; what is wrong with them is reported.
 
-use l4re_diag::{Diagnostic, Position, Report, nearest};
+use l4re_packager_base::{Diagnostic, Position, Report, nearest};
 
 use super::lex::{Line, Word};
 use super::value::{AttributeValue, Choice, Choices, Interface};

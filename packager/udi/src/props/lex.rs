@@ -1,6 +1,6 @@
 //! From text to words with places: comments, continued lines, the limit on a line's length.
 
-use l4re_diag::{Diagnostic, Position, Report};
+use l4re_packager_base::{Diagnostic, Position, Report};
 
 use super::read::FINDINGS_MAX;
 

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use l4re_diag::{Diagnostic, Failure, Position, Report};
+use l4re_packager_base::{Diagnostic, Failure, Position, Report};
 
 mod arguments;
 mod build;

@@ -1,6 +1,6 @@
 //! One line: a keyword and its arguments.
 
-use l4re_diag::{Diagnostic, Report, nearest};
+use l4re_packager_base::{Diagnostic, Report, nearest};
 
 use super::arguments::Arguments;
 use super::lex::Line;

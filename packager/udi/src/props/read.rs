@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use l4re_diag::{Diagnostic, Report};
+use l4re_packager_base::{Diagnostic, Report};
 
 use super::lex::Line;
 use super::{Declaration, Item, Properties, parse, rules};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use l4re_diag::{Diagnostic, Position, Report};
+use l4re_packager_base::{Diagnostic, Position, Report};
 
 use super::{Declaration, Item, Piece, Text, VERSION};
 

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use l4re_diag::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 use super::{Properties, finish, lex, read};
 

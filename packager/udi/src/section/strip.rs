@@ -1,6 +1,6 @@
 //! Taking out of a program what only debuggers read.
 
-use l4re_diag::Diagnostic;
+use l4re_packager_base::Diagnostic;
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::pod::bytes_of;
 use object::read::elf::{ProgramHeader, SectionHeader};

@@ -9,7 +9,7 @@ use l4re_e2e::guest::Guests;
 use l4re_e2e::run::Platform;
 use l4re_e2e::system::Transport;
 use l4re_e2e::{Context, Error, Result};
-use l4re_packager::elf::{self, Size};
+use l4re_packager_core::elf::{self, Size};
 use serde_json::{Value, json};
 
 /// Measures the virtio-blk driver server on the stand-in: notifications, copies, allocations and

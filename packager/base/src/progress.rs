@@ -1,0 +1,7 @@
+//! Progress of long work.
+
+/// Receives the steps of long work as they begin.
+pub trait Progress {
+    /// A new step begins.
+    fn step(&mut self, text: &str);
+}

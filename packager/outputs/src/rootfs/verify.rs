@@ -1,0 +1,34 @@
+//! systemd's own opinion of units.
+
+use std::path::Path;
+use std::process::Command;
+
+use l4re_packager_base::{Diagnostic, Report};
+
+/// Checks units in a root file system with `systemd-analyze verify`. It ends well in spite of some
+/// complaints, so anything that it says about them counts.
+pub(super) fn units(root: &Path, units: &[String], report: &mut Report) {
+    for unit in units {
+        let output = Command::new("systemd-analyze")
+            .env("LC_ALL", "C")
+            .args(["verify", "--recursive-errors=yes", "--man=no"])
+            .arg(format!("--root={}", root.display()))
+            .arg(unit)
+            .output();
+        let output = match output {
+            Ok(output) => output,
+            Err(error) => {
+                let message = format!("the units were not verified: systemd-analyze: {error}");
+                let help = "it is in the Debian package systemd";
+                return report.push(Diagnostic::warning("not-verified", message).help(help));
+            }
+        };
+        let text = String::from_utf8_lossy(&output.stderr);
+        let text = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let complaints: Vec<&str> = text.collect();
+        if !complaints.is_empty() || !output.status.success() {
+            let message = format!("systemd-analyze verify: {}", complaints.join("; "));
+            report.push(Diagnostic::error("unit", message).file(Path::new(unit)));
+        }
+    }
+}
