@@ -79,6 +79,17 @@ test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<ker
 	@$(E2E) test-l4re -- --out $(OUT)/l4re --build "$(L4RE_BUILD)" --fiasco "$(FIASCO)" \
 		$(if $(GUEST_KERNEL),--guest-kernel "$(GUEST_KERNEL)") $(if $(GUEST_MODULES),--guest-modules "$(GUEST_MODULES)")
 
+MDBOOK = 0.5.4
+book: setup ## the documentation as a book, in out/book (installs mdbook below out/ when it is missing)
+	@command -v mdbook >/dev/null 2>&1 || [ -x $(OUT)/tools/bin/mdbook ] || \
+		$(CARGO) install -q mdbook --version $(MDBOOK) --locked --root $(OUT)/tools
+	@PATH="$(OUT)/tools/bin:$$PATH" mdbook build docs
+	@echo "make book: out/book/index.html"
+
+hooks: ## make git check commit messages (scripts/hooks)
+	@git config core.hooksPath scripts/hooks
+
+.PHONY: book hooks
 .PHONY: systemd-image
 systemd-image: setup ## root file systems with systemd, for arm and arm64, in out/rootfs
 	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs
