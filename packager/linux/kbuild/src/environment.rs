@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use l4re_packager_base::Diagnostic;
 
 use crate::answers::{Answer, CC, Host, Question};
-use crate::build::Setup;
 use crate::make::Environment;
 use crate::make::symbolic::{self, Table};
 use crate::make::words::{trim, words};
 use crate::tree::Tree;
+use crate::walk::Setup;
 
 /// What a directory gets from the one above: variables of the top Makefile that a Makefile on the
 /// way has changed.

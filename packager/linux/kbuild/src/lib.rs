@@ -34,7 +34,6 @@
 //! ```
 
 mod answers;
-mod build;
 mod config;
 mod directory;
 mod environment;
@@ -44,14 +43,15 @@ mod hash;
 mod object;
 mod source;
 mod tree;
+mod walk;
 
 pub mod make;
 pub mod survey;
 
 pub use answers::{Answer, Compiler, Host, NoHost, Question};
-pub use build::{Build, Resolution, Scope, Setup};
 pub use config::{AutoConf, Globals, Lookup};
 pub use directory::{Directory, Module, State, Subdirectory};
 pub use object::{Flags, Instrumentation, Object, Source, Tool};
 pub use survey::{Condition, Survey, SurveyedModule};
 pub use tree::{Dialect, Tree};
+pub use walk::{Build, Resolution, Scope, Setup};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use l4re_packager_base::{Diagnostic, Position};
 
-use crate::build::Builder;
+use crate::builder::Builder;
 use crate::expr::{Expr, ExprId};
 use crate::model::{PropertyKind, SymbolId, SymbolKind};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use l4re_packager_base::Diagnostic;
 
-use crate::build::Builder;
+use crate::builder::Builder;
 use crate::dialect::{Choices, Dialect};
 use crate::expr::ExprId;
 use crate::model::{Location, MenuId, PropertyKind, Reverse, SymbolId, SymbolKind, SymbolType};

@@ -29,7 +29,7 @@
 //! and the error recovery that input from anywhere needs. Commands in Kconfig files (`$(shell …)`)
 //! are run by a [`Shell`], and only when a value that was asked for depends on them.
 
-mod build;
+mod builder;
 mod config;
 mod cycles;
 mod dialect;

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use l4re_packager_base::{Failure, Report};
 
-use crate::build::Builder;
+use crate::builder::Builder;
 use crate::dialect::Dialect;
 use crate::environment::Environment;
 use crate::expand::Expander;

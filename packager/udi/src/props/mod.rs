@@ -12,7 +12,7 @@ use std::path::Path;
 use l4re_packager_base::{Diagnostic, Failure, Position, Report};
 
 mod arguments;
-mod build;
+mod build_rules;
 mod lex;
 mod parse;
 mod read;
@@ -22,7 +22,7 @@ mod text;
 mod value;
 mod write;
 
-pub use build::{BuildRules, Source};
+pub use build_rules::{BuildRules, Source};
 pub use lex::LINE_MAX;
 pub use rules::{
     SHORTNAME_MAX, SOURCE_MAX, file_name as check_file_name, shortname as check_shortname,

@@ -16,16 +16,16 @@ use l4re_packager_core::manifest::{self, Manifest};
 use l4re_packager_core::target::Target;
 
 pub mod abi;
-pub mod build;
 pub mod choose;
 pub mod map;
 pub mod mkpkg;
 pub mod modules;
 pub mod setup;
+pub mod udibuild;
 
-pub use build::build;
 pub use mkpkg::mkpkg;
 pub use setup::setup;
+pub use udibuild::build;
 
 /// A driver's folder, as the tools of UDI see it.
 #[derive(Debug)]

@@ -5,7 +5,6 @@ use std::collections::{HashSet, VecDeque};
 use l4re_packager_base::Diagnostic;
 
 use super::{Condition, ConditionalMember, Gate, Listing, Survey, SurveyedModule, Uses};
-use crate::build::{about, roots};
 use crate::environment::{Inherited, Knowledge, Surroundings};
 use crate::evaluate::{LISTS, begin, object_path, stem};
 use crate::hash::NameMap;
@@ -13,6 +12,7 @@ use crate::make::symbolic::{GUARD, SYMBOL, Table, is_symbolic};
 use crate::make::words::words;
 use crate::make::{Contribution, Evaluator, Limits, Stop};
 use crate::tree::Tree;
+use crate::walk::{about, roots};
 
 /// Far below what a configuration may take: a survey has one word a line.
 const LIMITS: Limits = Limits { depth: 100, value: 1 << 20, steps: 2_000_000 };

@@ -16,7 +16,7 @@ use l4re_udi::exports::Stage;
 use l4re_udi::props::{self, Properties};
 use l4re_udi::{exports, section};
 
-use super::super::{DEFAULT_TARGET, abi, build, modules, scratch};
+use super::super::{DEFAULT_TARGET, abi, modules, scratch, udibuild};
 use super::{FOLDER, Installed, Part};
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
@@ -175,16 +175,16 @@ fn compile(
     let scratch = scratch(part.options.scratch.as_deref())?;
     let folder = scratch.path().join("src");
     part.unpack_source(&folder)?;
-    let options = build::Options {
+    let options = udibuild::Options {
         folder,
         output: scratch.path().into(),
         abi: Some(binding.abi.clone()),
         targets: vec![target.name.clone()],
         scratch: Some(scratch.path().into()),
         wishes: part.options.wishes.clone(),
-        ..build::Options::default()
+        ..udibuild::Options::default()
     };
-    let built = build::build(&options, progress)?;
+    let built = udibuild::build(&options, progress)?;
     report.extend(built.report);
     for (name, module) in properties.modules().iter().zip(&built.modules) {
         let path = &module.file;

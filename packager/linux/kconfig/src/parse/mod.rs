@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use l4re_packager_base::{Diagnostic, Position, nearest};
 
-use crate::build::Builder;
+use crate::builder::Builder;
 use crate::dialect::{Choices, Dialect};
 use crate::expand::{Expander, Place, Refusal};
 use crate::lazy::Rope;

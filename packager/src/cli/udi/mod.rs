@@ -11,7 +11,7 @@ use l4re_udi_tools::choose::Terminal;
 use l4re_udi_tools::mkpkg::{Contents, Existing};
 use l4re_udi_tools::modules::Wishes;
 use l4re_udi_tools::setup::files_in;
-use l4re_udi_tools::{build, mkpkg, setup};
+use l4re_udi_tools::{mkpkg, setup, udibuild};
 
 mod applet;
 mod args;
@@ -35,7 +35,7 @@ fn work(args: Udi, output: &mut Output) -> Result<(), Failure> {
 }
 
 fn run_build(args: Build, output: &mut Output) -> Result<(), Failure> {
-    let options = build::Options {
+    let options = udibuild::Options {
         output: args.output.unwrap_or_else(|| args.folder.clone()),
         folder: args.folder,
         file: args.file,
@@ -46,7 +46,7 @@ fn run_build(args: Build, output: &mut Output) -> Result<(), Failure> {
         scratch: args.compile.scratch_folder(),
         wishes: Wishes::of_environment(args.compile.debug),
     };
-    let result = build::build(&options, output).map(|built| {
+    let result = udibuild::build(&options, output).map(|built| {
         let lines = built.modules.iter().map(|module| {
             let what = match (module.built, options.dry_run) {
                 (false, _) => "is current",
