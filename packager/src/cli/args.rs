@@ -25,13 +25,13 @@ use l4re_packager_core::{build, run};
 )]
 pub struct Cli {
     /// Print the result as one JSON object on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
     /// Print errors only
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Global options")]
     pub quiet: bool,
     /// Say what is being done
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// What to do
     #[command(subcommand)]
@@ -69,6 +69,10 @@ pub enum Verb {
     Udi(super::udi::Udi),
     /// Find what is wrong with the dependencies of an L4Re tree
     Resolve(super::resolve::Resolve),
+    /// Print the completions of a shell
+    Completions(super::completions::Completions),
+    /// Write the manual pages
+    Man(super::completions::ManPages),
 }
 
 /// Compile a driver, check the program, and make its package.

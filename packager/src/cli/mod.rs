@@ -10,6 +10,7 @@ use l4re_packager_core::elf::Program;
 use l4re_packager_core::{build, check, run};
 
 mod args;
+mod completions;
 mod emit;
 mod extract;
 mod image;
@@ -74,6 +75,8 @@ pub fn main() -> ExitCode {
         },
         Verb::Install(args) => install::run(args, &mut output),
         Verb::Udi(args) => udi::run(args, &mut output),
+        Verb::Completions(args) => completions::completions(&args),
+        Verb::Man(args) => completions::man(&args, &mut output),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
