@@ -90,9 +90,15 @@ hooks: ## make git check commit messages (scripts/hooks)
 	@git config core.hooksPath scripts/hooks
 
 .PHONY: book hooks
-.PHONY: systemd-image
-systemd-image: setup ## root file systems with systemd, for arm and arm64, in out/rootfs
-	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs
+.PHONY: systemd-image test-systemd
+systemd-image: setup ## root file systems with systemd, in out/rootfs: ARGS="options of packager rootfs"
+	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs $(ARGS)
+
+test-systemd: setup ## the one for arm64 starts in QEMU under Debian's kernel (fetches packages)
+	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs --arch arm64 --kernel \
+		--units files/systemd --units packager/tests/systemd --enable check.service
+	@scripts/runqemu.sh $(OUT)/rootfs/systemd-arm64.ext4 --kernel $(OUT)/rootfs/boot-arm64/Image \
+		--time-limit 1800 --expect 'L4RE-RESULT: pass'
 
 clean: ## remove everything that was built
 	@$(CARGO) clean -q

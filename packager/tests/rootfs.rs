@@ -13,7 +13,7 @@ use l4re_packager_core::elf;
 use l4re_packager_core::manifest::Manifest;
 use l4re_packager_core::package::{self, Binary, Input};
 use l4re_packager_core::target::Target;
-use l4re_packager_outputs::rootfs::{Arch, Distribution, Made, Options, make};
+use l4re_packager_outputs::rootfs::{Arch, Distribution, Made, Options, image_again, make};
 use support::{DRVINFO, Elf};
 
 struct Silent;
@@ -85,6 +85,7 @@ impl Place {
             out: self.path(out),
             image,
             size: None,
+            kernel: false,
         }
     }
 }
@@ -178,7 +179,7 @@ fn a_unit_that_systemd_complains_of_changes_nothing() {
     );
     assert!(!place.path("out/arm64/lib/systemd/system/bad.service").exists());
     let left: Vec<_> = fs::read_dir(place.path("out")).unwrap().collect();
-    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(left.len(), 2, "the folder and the notes on owners: {left:?}");
 }
 
 #[test]
@@ -199,4 +200,132 @@ fn a_folder_that_is_something_else_is_not_replaced() {
     let message = place.make("out", false).unwrap_err().to_string();
     assert!(message.contains("is no root file system of this tool"), "{message}");
     assert!(place.path("out/arm64/thesis.tex").exists());
+}
+
+#[test]
+fn gettys_without_a_terminal_are_off_and_a_unit_without_its_program_may_lie_there() {
+    let place = Place::new();
+    place.write("units/fs.service", "[Service]\nExecStart=/usr/bin/fs\n");
+    let made = place.make("out", false).unwrap();
+    assert_eq!(made.idle, [("fs.service".to_owned(), "/usr/bin/fs".to_owned())]);
+    let root = &made.systems[0].0;
+    for off in ["system/getty-static.service", "system-generators/systemd-getty-generator"] {
+        let to = fs::read_link(root.join("etc/systemd").join(off)).unwrap();
+        assert_eq!(to, Path::new("/dev/null"), "{off}");
+    }
+    // Enabled, it would fail at the first start.
+    let mut options = place.options("out", false);
+    options.enable.push("fs.service".into());
+    let message = make(&options, &mut Silent).unwrap_err().to_string();
+    assert!(message.contains("fs.service: error: systemd-analyze verify"), "{message}");
+}
+
+/// What debugfs prints for a command on an image.
+#[expect(clippy::unwrap_used, reason = "part of the tests below")]
+fn debugfs(image: &Path, command: &str) -> String {
+    let output = Command::new("/sbin/debugfs").args(["-R", command]).arg(image).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_image_is_made_again_of_a_folder_that_was_changed() {
+    let place = Place::new();
+    let (root, image) = place.make("out", true).unwrap().systems[0].clone();
+    let image = image.unwrap();
+    let again = || image_again(&place.path("out"), &[Arch::Arm64], None, &mut Silent);
+    fs::write(root.join("etc/motd"), "hello\n").unwrap();
+    fs::remove_file(root.join("etc/systemd/system/multi-user.target.wants/bash.service")).unwrap();
+    // As a plain user's run leaves it: the owner is only in the notes.
+    let notes = place.path("out/.owners-arm64");
+    let noted = fs::read_to_string(&notes).unwrap() + "7 8 etc/motd\n";
+    fs::write(&notes, noted).unwrap();
+    again().unwrap();
+    assert_eq!(debugfs(&image, "cat /etc/motd"), "hello\n");
+    let about = debugfs(&image, "stat /etc/motd");
+    assert!(about.contains("User:     7   Group:     8"), "{about}");
+    assert!(!debugfs(&image, "ls /etc/systemd/system/multi-user.target.wants").contains("bash"));
+    assert!(debugfs(&image, "stat /usr/lib/systemd/system/bash.service").contains("User:     0"));
+    let mut check = Command::new("/sbin/e2fsck");
+    assert!(check.arg("-fn").arg(&image).output().unwrap().status.success());
+    // What no image can have is refused, and the image stays.
+    let before = fs::read(&image).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("run/socket")).unwrap();
+    let message = again().unwrap_err().to_string();
+    assert!(message.contains("run/socket: error: is neither a file nor a folder"), "{message}");
+    assert!(fs::read(&image).unwrap() == before);
+    let none = image_again(&place.path("none"), &[Arch::Arm], None, &mut Silent).unwrap_err();
+    assert!(none.to_string().contains("no root file system to make an image of"), "{none}");
+}
+
+/// The project's own units and script fit together, and a unit that is named comes to the shell.
+#[test]
+fn the_projects_units_find_their_capabilities_and_enable_adds_to_the_shell() {
+    let place = Place::new();
+    let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let deb = place.path("deb");
+    for program in ["bin/bash", "usr/bin/fs_server"] {
+        fs::create_dir_all(deb.join(program).parent().unwrap()).unwrap();
+        fs::copy("/bin/true", deb.join(program)).unwrap();
+    }
+    let mut build = Command::new("dpkg-deb");
+    build.args(["--root-owner-group", "--build"]).arg(&deb).arg(place.path("debs/a_1_arm64.deb"));
+    assert!(build.output().unwrap().status.success());
+    let rootfs = |args: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_packager"));
+        command.args(["rootfs", "--arch", "arm64", "--no-image", "--debs"]).arg(place.path("debs"));
+        command.arg("--out").arg(place.path("out")).args(args).current_dir(&project);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let wants = place.path("out/arm64/etc/systemd/system/multi-user.target.wants");
+        let names = fs::read_dir(wants).into_iter().flatten();
+        let mut names: Vec<_> =
+            names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(rootfs(&[]), ["bash.service"]);
+    assert_eq!(rootfs(&["--enable", "fs_server.service"]), ["bash.service", "fs_server.service"]);
+    let only = ["--enable", "fs_server.service", "--disable", "bash.service"];
+    assert_eq!(rootfs(&only), ["fs_server.service"]);
+    let unit = place.path("out/arm64/usr/lib/systemd/system/fs_server.service");
+    let unit = fs::read_to_string(unit).unwrap();
+    for pair in [
+        "GLOBAL_FS=global_fs",
+        "LSB_ROOT=lsb_root",
+        "VIRTIO_BLK=virtio_blk",
+        "VIRTIO_BLK_IRQ=virtio_blk_irq",
+        "IOMEM=iomem",
+        "SCHED=scheduler",
+    ] {
+        assert!(unit.contains(&format!("L4_CAP_{pair}")), "{pair}");
+    }
+}
+
+#[test]
+fn a_kernel_comes_with_a_ram_disk_and_not_in_the_root() {
+    let place = Place::new();
+    let deb = |name: &str, path: &str| {
+        let folder = place.path(name);
+        place.write(
+            &format!("{name}/DEBIAN/control"),
+            &format!("Package: {name}\nVersion: 1\nArchitecture: arm64\nMaintainer: a@b\nDescription: a\n"),
+        );
+        place.write(&format!("{name}/{path}"), path);
+        let mut build = Command::new("dpkg-deb");
+        build.args(["--root-owner-group", "--build"]).arg(&folder);
+        build.arg(place.path(&format!("debs/{name}_1_arm64.deb")));
+        assert!(build.output().unwrap().status.success());
+    };
+    let options = Options { kernel: true, ..place.options("out", false) };
+    let message = make(&options, &mut Silent).unwrap_err().to_string();
+    assert!(message.contains("no kernel (linux-image-…) for arm64"), "{message}");
+    deb("linux-image-6.1", "boot/vmlinuz-6.1");
+    deb("busybox-static", "bin/busybox");
+    let made = make(&options, &mut Silent).unwrap();
+    assert_eq!(fs::read(made.kernels[0].join("Image")).unwrap(), b"boot/vmlinuz-6.1");
+    let initrd = fs::read(made.kernels[0].join("initrd.img")).unwrap();
+    let init = include_bytes!("../outputs/src/rootfs/init.sh");
+    assert!(initrd.windows(init.len()).any(|window| window == init));
+    let root = &made.systems[0].0;
+    assert!(!root.join("boot").exists() && !root.join("bin/busybox").exists());
 }

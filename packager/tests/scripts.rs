@@ -164,6 +164,27 @@ fn make_knows_the_goal_for_root_file_systems() {
     let output = Command::new("make").args(["-n", "systemd-image"]).current_dir(root).output();
     let text = text(&output.unwrap());
     assert!(text.contains("-p l4re-packager -- rootfs --out"), "{text}");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut make = Command::new("make");
+    make.args(["-n", "systemd-image", "ARGS=--arch arm64 --image-only"]).current_dir(root);
+    let text = self::text(&make.output().unwrap());
+    assert!(text.contains("/rootfs --arch arm64 --image-only"), "{text}");
+}
+
+#[test]
+fn a_root_file_system_boots_with_the_kernel_that_is_named() {
+    let place = Place::new("Linux");
+    fs::write(place.path("root.ext4"), "").unwrap();
+    let output =
+        place.run("runqemu.sh", &["root.ext4", "--kernel", "Image", "--time-limit", "9"], &[]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("a Linux userland on a Linux kernel"), "{}", text(&output));
+    let run = "-- run --image root.ext4 --kernel Image --time-limit 9";
+    assert!(place.calls().contains(run), "{}", place.calls());
+    let output = place.run("runqemu.sh", &["root.ext4", "--kernel"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let output = place.run("runqemu.sh", &["--help"], &[]);
+    assert!(text(&output).contains("a Linux guest under uvmm"));
 }
 
 #[test]

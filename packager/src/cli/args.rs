@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use regex_lite::Regex;
 
-use l4re_packager_core::run::{Client, ImageOptions, Transport};
+use l4re_packager_core::run::{Client, ImageOptions, Linux, Transport};
 use l4re_packager_core::{build, run};
 
 /// Builds, checks, packages and boots L4Re driver servers.
@@ -118,11 +118,18 @@ pub struct Run {
     /// The package's folder
     #[arg(value_name = "PKG", required_unless_present = "image", conflicts_with = "image")]
     pub package: Option<PathBuf>,
-    /// Boot this bootstrap image instead, as it is
+    /// Boot this bootstrap image instead, as it is; with --kernel, a root file system
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["client", "create", "standin"])]
     pub image: Option<PathBuf>,
+    /// With --image: the image is a root file system (ext4, such as packager rootfs makes); boot it as
+    /// the disk of this arm64 Linux kernel
+    #[arg(long, value_name = "FILE", requires = "image", conflicts_with = "package")]
+    pub kernel: Option<PathBuf>,
+    /// With --kernel: its initial RAM disk [default: initrd.img beside the kernel, if it is there]
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    pub initrd: Option<PathBuf>,
     /// With --image: a regular expression; a line that matches makes the pass [default:
-    /// L4RE-RESULT: pass]
+    /// L4RE-RESULT: pass, with --kernel that systemd reaches multi-user.target]
     #[arg(long, value_name = "REGEX", requires = "image", conflicts_with = "package")]
     pub expect: Option<Regex>,
     /// With --image: make this terminal the console until QEMU is ended with Ctrl-C; nothing is judged
@@ -199,6 +206,7 @@ impl Run {
             transport: self.transport.into(),
             time_limit: Duration::from_secs(self.time_limit),
             expect: self.expect.clone(),
+            linux: self.kernel.clone().map(|kernel| Linux { kernel, initrd: self.initrd.clone() }),
         })
     }
 }
@@ -250,6 +258,8 @@ mod tests {
             &["packager", "run", "--image", "i", "--expect", "("],
             &["packager", "run", "--image", "i", "--console", "--expect", "x"],
             &["packager", "run", "p", "--console"],
+            &["packager", "run", "p", "--kernel", "k"],
+            &["packager", "run", "--image", "i", "--initrd", "x"],
             &["packager", "run", "p", "--expect", "x"],
             &["packager", "-q", "-v", "check", "p"],
         ] {

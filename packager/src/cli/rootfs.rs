@@ -13,6 +13,9 @@ use l4re_packager_outputs::rootfs::{self, Arch, Distribution};
 const UNITS: &str = "files/systemd";
 const SCRIPT: &str = "files/cfg/bash.cfg";
 
+/// The unit that is enabled from the start.
+const SHELL: &str = "bash.service";
+
 /// What a system needs to start and to show a shell.
 const PACKAGES: [&str; 6] =
     ["base-files", "base-passwd", "bash", "coreutils", "systemd", "systemd-sysv"];
@@ -40,9 +43,12 @@ pub struct Rootfs {
     /// or with drivers the one made of them]
     #[arg(long, value_name = "FILE")]
     pub ned: Option<PathBuf>,
-    /// A unit to enable; can be repeated [default: bash.service, if it is among the units]
+    /// A unit to enable besides bash.service; can be repeated
     #[arg(long, value_name = "UNIT")]
     pub enable: Vec<String>,
+    /// A unit not to enable, such as bash.service; can be repeated
+    #[arg(long, value_name = "UNIT")]
+    pub disable: Vec<String>,
     /// A further package of the distribution; can be repeated
     #[arg(long, value_name = "NAME")]
     pub package: Vec<String>,
@@ -65,6 +71,15 @@ pub struct Rootfs {
     /// Make no image, only the folder
     #[arg(long)]
     pub no_image: bool,
+    /// Make the image again of OUT/<arch> as it is now, changed by hand
+    #[arg(long, conflicts_with_all = [
+        "drivers", "units", "ned", "enable", "disable", "package", "debs", "kernel", "no_image",
+    ])]
+    pub image_only: bool,
+    /// Also make OUT/boot-<arch>: the distribution's kernel, and an initial RAM disk that finds the
+    /// root file system on the first virtio disk; for scripts/runqemu.sh
+    #[arg(long)]
+    pub kernel: bool,
 }
 
 /// An architecture.
@@ -78,8 +93,33 @@ pub enum ArchArg {
 
 /// Does it; whether all is well.
 pub fn run(args: Rootfs, output: &mut Output) -> bool {
+    if args.image_only {
+        let size = args.size.map(|size| size << 20);
+        let systems = rootfs::image_again(&args.out, &arches(&args.arch), size, output);
+        let made = |systems| rootfs::Made {
+            systems,
+            kernels: Vec::new(),
+            idle: Vec::new(),
+            script: None,
+            report: l4re_packager_base::Report::new(),
+        };
+        return finish(output, "rootfs", systems.map(made).map(done));
+    }
     let result = rootfs::make(&args.into(), output);
     finish(output, "rootfs", result.map(done))
+}
+
+/// The architectures that are named, or both.
+fn arches(named: &[ArchArg]) -> Vec<Arch> {
+    let all = &[ArchArg::Arm, ArchArg::Arm64][..];
+    let wanted = if named.is_empty() { all } else { named };
+    wanted
+        .iter()
+        .map(|arch| match arch {
+            ArchArg::Arm => Arch::Arm,
+            ArchArg::Arm64 => Arch::Arm64,
+        })
+        .collect()
 }
 
 impl From<Rootfs> for rootfs::Options {
@@ -90,19 +130,10 @@ impl From<Rootfs> for rootfs::Options {
         }
         let default = || drivers.is_empty() && Path::new(SCRIPT).is_file();
         let script = ned.or_else(|| default().then(|| SCRIPT.into()));
-        if enable.is_empty() && units.iter().any(|folder| folder.join("bash.service").is_file()) {
-            enable.push("bash.service".into());
+        if units.iter().any(|folder| folder.join(SHELL).is_file()) {
+            enable.push(SHELL.into());
         }
-        let mut arches: Vec<Arch> = arch
-            .iter()
-            .map(|arch| match arch {
-                ArchArg::Arm => Arch::Arm,
-                ArchArg::Arm64 => Arch::Arm64,
-            })
-            .collect();
-        if arches.is_empty() {
-            arches = vec![Arch::Arm, Arch::Arm64];
-        }
+        enable.retain(|unit| !args.disable.contains(unit));
         let packages = PACKAGES.map(String::from).into_iter().chain(args.package).collect();
         let distribution = Distribution {
             suite: args.suite,
@@ -111,7 +142,7 @@ impl From<Rootfs> for rootfs::Options {
             packages,
         };
         Self {
-            arches,
+            arches: arches(&arch),
             distribution,
             debs,
             units,
@@ -121,6 +152,7 @@ impl From<Rootfs> for rootfs::Options {
             out,
             image: !args.no_image,
             size: args.size.map(|size| size << 20),
+            kernel: args.kernel,
         }
     }
 }
@@ -133,7 +165,15 @@ fn done(made: rootfs::Made) -> Done {
         lines.extend(image.iter().map(|image| format!("{}: image", image.display())));
         systems.push(json!({ "root": root, "image": image }));
     }
+    for folder in &made.kernels {
+        lines.push(format!("{}: kernel and initial RAM disk", folder.display()));
+    }
+    for (unit, program) in &made.idle {
+        lines.push(format!("{unit}: not enabled, and {program} is not there"));
+    }
     lines.extend(made.script.iter().map(|script| format!("{}: script of ned", script.display())));
-    let json = json!({ "systems": systems, "script": made.script });
+    let json = json!({
+        "systems": systems, "kernels": made.kernels, "script": made.script,
+    });
     Done { report: made.report, lines, json }
 }

@@ -97,6 +97,7 @@ impl<'a> Images<'a> {
             transport,
             time_limit: Duration::from_secs(120),
             expect: None,
+            linux: None,
         };
         let mut lines = Vec::new();
         let outcome = run_image(&options, &mut |line| {

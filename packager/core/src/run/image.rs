@@ -10,7 +10,7 @@ use l4re_qemu::{Limits, Machine, Outcome, Vm, strip_escapes};
 use regex_lite::Regex;
 use tempfile::NamedTempFile;
 
-use super::{Transport, attached, qemu};
+use super::{Linux, Transport, attached, linux, qemu};
 use crate::target::Target;
 use l4re_packager_base::{Diagnostic, Failure};
 
@@ -32,8 +32,11 @@ pub struct ImageOptions {
     pub transport: Transport,
     /// Wall-clock time until the run is given up.
     pub time_limit: Duration,
-    /// A line that matches makes the pass; without it the line `L4RE-RESULT: pass` does.
+    /// A line that matches makes the pass; without it the line `L4RE-RESULT: pass` does, or for a root
+    /// file system that systemd has started everything.
     pub expect: Option<Regex>,
+    /// The image is a root file system, to be booted with this kernel.
+    pub linux: Option<Linux>,
 }
 
 /// Boots an image and hands the console's lines to `console` as they come.
@@ -48,7 +51,14 @@ pub fn run_image(
 ) -> Result<Outcome, Failure> {
     let (vm, wrapped) = machine_for(options)?;
     let limits = Limits { time: options.time_limit, ..Limits::default() };
-    let outcome = match &options.expect {
+    let started = match (&options.expect, &options.linux) {
+        (None, Some(_)) => Some(
+            Regex::new(linux::STARTED)
+                .map_err(|error| Diagnostic::error("expect", error.to_string()))?,
+        ),
+        (expect, _) => expect.clone(),
+    };
+    let outcome = match &started {
         None => l4re_qemu::run(&vm, &limits, console),
         Some(expect) => l4re_qemu::run_until(&vm, &limits, &mut |line| {
             console(line);
@@ -81,6 +91,10 @@ pub fn console(options: &ImageOptions) -> Result<ExitStatus, Failure> {
 
 /// The machine that boots an image; it needs the file as long as it runs.
 fn machine_for(options: &ImageOptions) -> Result<(Vm, Option<NamedTempFile>), Failure> {
+    if let Some(linux) = &options.linux {
+        return Ok((linux::machine_for(options, linux)?, None));
+    }
+    linux::refuse_root(&options.image)?;
     let image = Image::open(&options.image)?;
     let about = |diagnostic: Diagnostic| diagnostic.file(&options.image);
     let name = match &options.machine {
@@ -182,6 +196,7 @@ mod tests {
             transport: Transport::Pci,
             time_limit: Duration::from_secs(1),
             expect: None,
+            linux: None,
         };
         run_image(&options, &mut |_| {}).unwrap_err().to_string()
     }

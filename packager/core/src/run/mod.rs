@@ -15,8 +15,10 @@ use l4re_packager_base::{Diagnostic, Failure};
 
 mod archive;
 mod image;
+mod linux;
 
 pub use image::{ImageOptions, console, run_image};
+pub use linux::Linux;
 
 /// Name of the stand-in's package and file.
 const STANDIN: &str = "l4re-standin";

@@ -28,6 +28,24 @@ pub(super) fn fetch(
     folder: &Path,
     progress: &mut dyn Progress,
 ) -> Result<Vec<PathBuf>, Failure> {
+    let folder = update(distribution, arch, folder, progress)?;
+    let archives = folder.join("cache/archives");
+    // What an earlier call asked for besides would end up in the file system.
+    remove_debs(&archives)?;
+    progress.step(&format!("fetching packages for {arch}"));
+    let mut args = vec!["--yes", "--no-install-recommends", "--download-only", "install"];
+    args.extend(distribution.packages.iter().map(String::as_str));
+    apt(&folder, arch, &args)?;
+    debs(&archives)
+}
+
+/// Reads the list of packages into a folder of our own; the folder with its full path.
+fn update(
+    distribution: &Distribution,
+    arch: &str,
+    folder: &Path,
+    progress: &mut dyn Progress,
+) -> Result<PathBuf, Failure> {
     let failed = |error| Failure::io("write", folder, &error);
     for part in ["state/lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(folder.join(part)).map_err(failed)?;
@@ -38,16 +56,38 @@ pub(super) fn fetch(
     fs::write(folder.join("sources.list"), source).map_err(failed)?;
     // Nothing is installed, so everything that is needed comes.
     fs::write(folder.join("status"), "").map_err(failed)?;
-    let archives = folder.join("cache/archives");
     progress.step(&format!("reading the list of packages of {suite} for {arch}"));
     apt(&folder, arch, &["update"])?;
-    // What an earlier call asked for besides would end up in the file system.
-    remove_debs(&archives)?;
-    progress.step(&format!("fetching packages for {arch}"));
-    let mut args = vec!["--yes", "--no-install-recommends", "--download-only", "install"];
-    args.extend(distribution.packages.iter().map(String::as_str));
-    apt(&folder, arch, &args)?;
-    debs(&archives)
+    Ok(folder)
+}
+
+/// Fetches packages alone into `into`, without what they depend on, out of the list that [`fetch`]
+/// has read into `folder`; the files. A package that has nothing but a kernel's version among its
+/// dependencies stands for that kernel.
+pub(super) fn download(
+    arch: &str,
+    into: &Path,
+    folder: &Path,
+    names: &[&str],
+    progress: &mut dyn Progress,
+) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error| Failure::io("write", into, &error);
+    fs::create_dir_all(into).map_err(failed)?;
+    remove_debs(into)?;
+    let folder = fs::canonicalize(folder).map_err(failed)?;
+    progress.step(&format!("fetching {}", names.join(", ")));
+    apt_in(into, &folder, arch, &[&["download"], names].concat())?;
+    let mut kernels = Vec::new();
+    for deb in debs(into)? {
+        let depends = field(&deb, "Depends")?;
+        let first = depends.split([' ', ',']).next().unwrap_or_default();
+        if first.starts_with("linux-image-") {
+            kernels.push(first.to_owned());
+        }
+    }
+    let kernels: Vec<&str> = kernels.iter().map(String::as_str).collect();
+    apt_in(into, &folder, arch, &[&["download"], &kernels[..]].concat())?;
+    debs(into)
 }
 
 /// The packages in a folder, sorted by name.
@@ -67,6 +107,17 @@ pub(super) fn debs(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(files)
 }
 
+/// A field of a package's description.
+fn field(deb: &Path, name: &str) -> Result<String, Failure> {
+    let output = Command::new("dpkg-deb").arg("--field").arg(deb).arg(name).output();
+    let failed = |text: String| Failure::from(Diagnostic::error("package", text).file(deb));
+    let output = output.map_err(|error| failed(format!("cannot run dpkg-deb: {error}")))?;
+    if !output.status.success() {
+        return Err(failed("dpkg-deb cannot read it".into()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 fn remove_debs(folder: &Path) -> Result<(), Failure> {
     for file in debs(folder).unwrap_or_default() {
         fs::remove_file(&file).map_err(|error| Failure::io("remove", &file, &error))?;
@@ -75,7 +126,13 @@ fn remove_debs(folder: &Path) -> Result<(), Failure> {
 }
 
 fn apt(folder: &Path, arch: &str, args: &[&str]) -> Result<(), Failure> {
+    apt_in(Path::new("."), folder, arch, args)
+}
+
+/// Runs apt-get with our folder for its state, in the folder `place`.
+fn apt_in(place: &Path, folder: &Path, arch: &str, args: &[&str]) -> Result<(), Failure> {
     let mut command = Command::new("apt-get");
+    command.current_dir(place);
     command.env("LC_ALL", "C").arg("-q");
     let path = |name: &str| folder.join(name).display().to_string();
     for (key, value) in [

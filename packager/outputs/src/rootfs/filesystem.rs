@@ -54,7 +54,7 @@ pub struct Filesystem {
 impl Default for Filesystem {
     /// A file system with the links into `usr`, as distributions have it today.
     fn default() -> Self {
-        let mut new = Self { nodes: BTreeMap::new(), time: 0, bytes: 0 };
+        let mut new = Self::empty();
         for name in MERGED {
             new.folder(&format!("usr/{name}"), 0o755);
             new.link(name, &format!("usr/{name}"));
@@ -64,6 +64,28 @@ impl Default for Filesystem {
 }
 
 impl Filesystem {
+    /// Nothing at all.
+    pub(super) fn empty() -> Self {
+        Self { nodes: BTreeMap::new(), time: 0, bytes: 0 }
+    }
+
+    /// Puts something at a path of its own, as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Diagnostic`] if all files together get larger than any real file system's.
+    pub(super) fn insert(&mut self, path: String, node: Node) -> Result<(), Diagnostic> {
+        if let Kind::File(bytes) = &node.kind {
+            self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        }
+        if self.bytes > MAX_ALL {
+            return Err(Diagnostic::error("archive", format!("with {path} it is too large")));
+        }
+        self.time = self.time.max(node.time);
+        self.nodes.insert(path, node);
+        Ok(())
+    }
+
     /// What is in it, sorted by path: a folder comes before what is in it.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))

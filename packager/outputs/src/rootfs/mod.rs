@@ -19,11 +19,15 @@ use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::check::Package;
 
+mod again;
 mod apt;
 mod filesystem;
 mod image;
+mod kernel;
+mod off;
 mod verify;
 
+pub use again::image_again;
 pub use apt::Distribution;
 pub use filesystem::{Filesystem, Kind, Node};
 
@@ -42,6 +46,14 @@ impl Arch {
         match self {
             Self::Arm => "arm",
             Self::Arm64 => "arm64",
+        }
+    }
+
+    /// The distribution's package with a kernel for many machines.
+    pub fn kernel(self) -> &'static str {
+        match self {
+            Self::Arm => "linux-image-armmp",
+            Self::Arm64 => "linux-image-arm64",
         }
     }
 
@@ -78,6 +90,8 @@ pub struct Options {
     pub image: bool,
     /// Size of an image in bytes; what fits if not given.
     pub size: Option<u64>,
+    /// Whether to make a kernel and an initial RAM disk as well, to boot the image with.
+    pub kernel: bool,
 }
 
 /// What was made.
@@ -85,6 +99,10 @@ pub struct Options {
 pub struct Made {
     /// Root folder and image of each architecture.
     pub systems: Vec<(PathBuf, Option<PathBuf>)>,
+    /// Folders with a kernel and an initial RAM disk.
+    pub kernels: Vec<PathBuf>,
+    /// Units that are not enabled and whose program is not there, each with that.
+    pub idle: Vec<(String, String)>,
     /// The script of ned with the drivers' capabilities, if there are drivers.
     pub script: Option<PathBuf>,
     /// Warnings.
@@ -108,10 +126,14 @@ pub fn make(options: &Options, progress: &mut dyn Progress) -> Result<Made, Fail
     check_script(options, &units, &system, &mut report)?;
     enabled(&options.enable, &units)?;
     let ((), report) = report.into_result(())?;
-    let mut made = Made { systems: Vec::new(), script: None, report };
+    let mut made =
+        Made { systems: Vec::new(), kernels: Vec::new(), idle: Vec::new(), script: None, report };
     for arch in &options.arches {
-        let result = one(options, *arch, &units, &drivers, &system, progress, &mut made.report)?;
+        let result = one(options, *arch, &units, &drivers, &system, progress, &mut made)?;
         made.systems.push(result);
+        if options.kernel {
+            made.kernels.push(kernel::make(options, *arch, &cache(options, *arch), progress)?);
+        }
     }
     if !drivers.is_empty() {
         made.script = Some(write_script(&system, &options.out)?);
@@ -205,6 +227,11 @@ fn enabled(wanted: &[String], units: &[(String, Source)]) -> Result<(), Failure>
     Ok(())
 }
 
+/// Where the distribution's tools keep what they fetch.
+fn cache(options: &Options, arch: Arch) -> PathBuf {
+    options.out.join(format!(".packages-{}", arch.name()))
+}
+
 /// Makes one root file system and its image.
 fn one(
     options: &Options,
@@ -213,12 +240,15 @@ fn one(
     drivers: &[Package],
     services: &System,
     progress: &mut dyn Progress,
-    report: &mut Report,
+    made: &mut Made,
 ) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-    let cache = options.out.join(format!(".packages-{}", arch.name()));
+    let report = &mut made.report;
     let debs = match &options.debs {
         Some(folder) => of_arch(apt::debs(folder)?, arch)?,
-        None => apt::fetch(&options.distribution, arch.debian(), &cache, progress)?,
+        None => {
+            let cache = cache(options, arch);
+            apt::fetch(&options.distribution, arch.debian(), &cache, progress)?
+        }
     };
     let mut system = Filesystem::default();
     progress.step(&format!("unpacking {} packages for {}", debs.len(), arch.name()));
@@ -226,8 +256,10 @@ fn one(
         unpack(&mut system, deb)?;
     }
     base(&mut system);
-    let names = place_units(&mut system, units, &options.enable);
-    let mut names = names;
+    off::gettys(&mut system);
+    place_units(&mut system, units, &options.enable);
+    let (mut names, idle) = off::idle(&system, units, &options.enable);
+    made.idle = idle;
     names.extend(place_drivers(&mut system, arch, drivers, services, report));
     let root = options.out.join(arch.name());
     let draft = options.out.join(format!(".{}.{}", arch.name(), std::process::id()));
@@ -237,6 +269,7 @@ fn one(
     let result = system
         .write(&draft)
         .and_then(|()| verified(&draft, &names, report))
+        .and_then(|()| again::note_owners(&options.out, arch, &system))
         .and_then(|()| drawn(options, arch, &system, &draft, progress))
         .and_then(|image| swap(&draft, &root).map(|()| image));
     let _gone_or_old = fs::remove_dir_all(&draft);
@@ -287,6 +320,9 @@ fn swap(draft: &Path, root: &Path) -> Result<(), Failure> {
 /// The packages for an architecture or for all, by the last part of their names.
 fn of_arch(debs: Vec<PathBuf>, arch: Arch) -> Result<Vec<PathBuf>, Failure> {
     let fits = |path: &PathBuf| {
+        if kernel::is_for_boot(path) {
+            return false;
+        }
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         stem.is_some_and(|stem| {
             stem.ends_with(&format!("_{}", arch.debian())) || stem.ends_with("_all")
@@ -349,14 +385,12 @@ fn base(system: &mut Filesystem) {
         system.link("sbin/init", "../lib/systemd/systemd");
     }
     system.folder(ADMIN, 0o755);
+    // systemd calls a system tainted where this is something else.
+    system.link("var/run", "/run");
 }
 
-/// Places unit files and the links of those that are enabled; their names.
-fn place_units(
-    system: &mut Filesystem,
-    units: &[(String, Source)],
-    enable: &[String],
-) -> Vec<String> {
+/// Places unit files and the links of those that are enabled.
+fn place_units(system: &mut Filesystem, units: &[(String, Source)], enable: &[String]) {
     for (name, source) in units {
         system.file(&format!("{VENDOR}/{name}"), source.text.clone().into_bytes(), 0o644);
         if enable.contains(name) {
@@ -368,7 +402,6 @@ fn place_units(
             }
         }
     }
-    units.iter().map(|(name, _)| name.clone()).collect()
 }
 
 /// Places drivers that have a program for the architecture; the names of their units.
