@@ -29,7 +29,11 @@ fn write(out: &str, program: &str, rest: &[String]) -> Result<(), String> {
     let pci = Filter::Pci { class: None, vendor: None, device: None };
     let boot = Boot {
         modules: vec![Module { name: name.clone(), data: Cow::Owned(data) }],
-        buses: vec![Bus { name: "vbus".into(), filters: vec![Filter::PresentMmio, pci] }],
+        buses: vec![Bus {
+            name: "vbus".into(),
+            filters: vec![Filter::PresentMmio, pci],
+            messages: 0,
+        }],
         tasks: vec![Task {
             name: name.clone(),
             module: name,

@@ -23,7 +23,7 @@ pub mod kdbg;
 pub const MAGIC: [u8; 8] = *b"STANDIN\0";
 
 /// Version of the payload; stand-in and builder must agree exactly.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Bytes in front of the payload.
 const HEADER: usize = 16;
@@ -67,6 +67,9 @@ pub struct Bus {
     pub name: String,
     /// What is on it: the union of these.
     pub filters: Vec<Filter>,
+    /// Message-signalled interrupts that the bus offers (`Property.num_msis` of io). The kernel
+    /// refuses to bind them, as L4Re does on QEMU's `virt` with a GICv2.
+    pub messages: u32,
 }
 
 /// Selects hardware for a virtual bus.
@@ -275,7 +278,11 @@ mod tests {
     fn sample() -> Boot<'static> {
         Boot {
             modules: vec![Module { name: "hello".into(), data: Cow::Borrowed(b"\x7fELF...") }],
-            buses: vec![Bus { name: "vbus".into(), filters: vec![Filter::PresentMmio] }],
+            buses: vec![Bus {
+                name: "vbus".into(),
+                filters: vec![Filter::PresentMmio],
+                messages: 4,
+            }],
             gates: vec!["svr".into()],
             dma: Dma { max_piece: 8192 },
             unmask_at_icu: true,

@@ -9,7 +9,7 @@ use crate::object::ObjId;
 pub struct DmaSpace {
     /// A bus has bound it to a device.
     pub bound: bool,
-    maps: BTreeMap<u64, (u64, ObjId, u32)>,
+    maps: BTreeMap<u64, (u64, ObjId)>,
 }
 
 impl DmaSpace {
@@ -18,22 +18,21 @@ impl DmaSpace {
         DmaSpace { bound: true, ..DmaSpace::default() }
     }
 
-    /// Notes that `size` bytes of a dataspace are visible at `address`.
-    pub fn map(&mut self, address: u64, size: u64, ds: ObjId) {
-        let entry = self.maps.entry(address).or_insert((size, ds, 0));
-        entry.0 = entry.0.max(size);
-        entry.2 += 1;
+    /// Notes that `size` bytes of a dataspace are visible at `address`. Returns whether they were
+    /// not: as in moe, memory is mapped once.
+    pub fn map(&mut self, address: u64, size: u64, ds: ObjId) -> bool {
+        let end = address.saturating_add(size);
+        let before = self.maps.range(..end).next_back();
+        let free = before.is_none_or(|(start, (size, _))| start.saturating_add(*size) <= address);
+        if free {
+            self.maps.insert(address, (size, ds));
+        }
+        free
     }
 
     /// Forgets a mapping; returns its dataspace.
     pub fn unmap(&mut self, address: u64) -> Option<ObjId> {
-        let entry = self.maps.get_mut(&address)?;
-        let ds = entry.1;
-        entry.2 -= 1;
-        if entry.2 == 0 {
-            self.maps.remove(&address);
-        }
-        Some(ds)
+        self.maps.remove(&address).map(|(_, ds)| ds)
     }
 
     /// Number of mappings.
@@ -64,15 +63,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_mapped_twice_is_unmapped_twice() {
+    fn memory_is_mapped_once() {
         let mut s = DmaSpace::default();
-        s.map(0x1000, 0x1000, ObjId(1));
-        s.map(0x1000, 0x1000, ObjId(1));
+        assert!(s.map(0x1000, 0x2000, ObjId(1)));
+        for (address, size) in [(0x1000, 0x2000), (0, 0x1001), (0x2000, 0x1000), (0x1800, 8)] {
+            assert!(!s.map(address, size, ObjId(2)), "{address:#x}");
+        }
+        assert!(s.map(0, 0x1000, ObjId(2)) && s.map(0x3000, 0x1000, ObjId(2)));
         assert_eq!(s.unmap(0x1000), Some(ObjId(1)));
-        assert_eq!(s.len(), 1);
-        s.unmap(0x1000);
         assert_eq!(s.unmap(0x1000), None);
-        s.map(0x2000, 0x1000, ObjId(2));
-        assert!(s.forget(ObjId(2)) && s.is_empty());
+        assert!(s.map(0x2000, 0x1000, ObjId(1)), "free again");
+        assert!(s.forget(ObjId(2)));
+        assert_eq!(s.len(), 1);
     }
 }

@@ -240,6 +240,7 @@ impl Kernel {
                     self.drop_ref(o);
                 });
             }
+            Kind::LooseRegionMap(space) => self.close_region_map(space),
             Kind::Vbus(bus) => {
                 if let Some(icu) = bus.icu {
                     self.drop_ref(icu);

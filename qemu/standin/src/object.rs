@@ -125,6 +125,8 @@ pub enum Kind {
     NameSpace(NameSpace),
     /// The region mapper of a task.
     RegionMap(ObjId),
+    /// A region map that a program has made: as the one of a task that has no thread.
+    LooseRegionMap(ObjId),
     /// The signal gate of a task's parent.
     Parent(ObjId),
     /// The thread service of a task's loader.

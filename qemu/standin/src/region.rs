@@ -33,6 +33,16 @@ pub struct Region {
     pub offset: u64,
 }
 
+impl Region {
+    /// The object that the kernel holds for the region.
+    pub fn object(&self) -> Option<ObjId> {
+        match self.backing {
+            Backing::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+}
+
 /// Regions and reserved areas, each keyed by start address.
 #[derive(Default)]
 pub struct RegionMap {

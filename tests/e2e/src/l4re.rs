@@ -121,7 +121,7 @@ impl L4re {
         };
         text("system.ned", &system.ned_script())?;
         text("hw_virtio.io", System::io_hardware())?;
-        text("bus.io", system.io_bus())?;
+        text("bus.io", &system.io_bus())?;
         text("modules.list", &system.module_list())?;
         let files: Vec<&Path> = system.files().collect();
         self.boot(folder, "modules.list", "system", &files)

@@ -187,12 +187,22 @@ pub struct System {
     pub dma_piece: u64,
     /// Interrupts of the bus are unmasked at its controller only (stand-in only).
     pub unmask_at_icu: bool,
+    /// Message-signalled interrupts that the bus offers, as a driver's own bus configuration may
+    /// have it. Neither the stand-in nor L4Re on QEMU's `virt` with a GICv2 can deliver them.
+    pub messages: u32,
 }
 
 impl System {
     /// An empty system.
     pub fn new(transport: Transport) -> Self {
-        Self { transport, programs: Vec::new(), until: None, dma_piece: 0, unmask_at_icu: false }
+        Self {
+            transport,
+            programs: Vec::new(),
+            until: None,
+            dma_piece: 0,
+            unmask_at_icu: false,
+            messages: 0,
+        }
     }
 
     /// Adds a program.
@@ -220,6 +230,13 @@ impl System {
     #[must_use]
     pub fn unmask_at_icu(mut self) -> Self {
         self.unmask_at_icu = true;
+        self
+    }
+
+    /// Makes the bus offer message-signalled interrupts that cannot be bound.
+    #[must_use]
+    pub fn messages(mut self, count: u32) -> Self {
+        self.messages = count;
         self
     }
 
@@ -263,7 +280,11 @@ impl System {
         };
         let boot = boot::Boot {
             modules,
-            buses: vec![boot::Bus { name: "vbus".into(), filters: vec![filter] }],
+            buses: vec![boot::Bus {
+                name: "vbus".into(),
+                filters: vec![filter],
+                messages: self.messages,
+            }],
             gates: self.gates().into_iter().map(String::from).collect(),
             dma: boot::Dma { max_piece: self.dma_piece },
             unmask_at_icu: self.unmask_at_icu,
@@ -342,18 +363,23 @@ impl System {
     }
 
     /// io's description of the virtual bus.
-    pub fn io_bus(&self) -> &'static str {
-        match self.transport {
+    pub fn io_bus(&self) -> String {
+        let messages = match self.messages {
+            0 => String::new(),
+            n => format!("    Property.num_msis = {n}\n"),
+        };
+        let devices = match self.transport {
             Transport::Pci => {
-                "Io.add_vbusses {\n  vbus = Io.Vi.System_bus(function()\n    \
-                 PCI0 = Io.Vi.PCI_bus(function()\n      \
-                 pci = wrap(Io.system_bus():match(\"PCI/VEN_1AF4\"))\n    end)\n  end),\n}\n"
+                "    PCI0 = Io.Vi.PCI_bus(function()\n      \
+                 pci = wrap(Io.system_bus():match(\"PCI/VEN_1AF4\"))\n    end)\n"
             }
             Transport::Mmio | Transport::MmioLegacy => {
-                "Io.add_vbusses {\n  vbus = Io.Vi.System_bus(function()\n    \
-                 dev = wrap(Io.system_bus():match(\"virtio,mmio\"))\n  end),\n}\n"
+                "    dev = wrap(Io.system_bus():match(\"virtio,mmio\"))\n"
             }
-        }
+        };
+        format!(
+            "Io.add_vbusses {{\n  vbus = Io.Vi.System_bus(function()\n{messages}{devices}  end),\n}}\n"
+        )
     }
 
     /// The module list with one entry, `system`. Every file is expected on the search path.

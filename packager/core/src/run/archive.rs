@@ -38,7 +38,7 @@ pub(super) fn make(
     };
     if info.and_then(DriverInfo::bus).is_some() {
         let filters = filters(package, options.transport)?;
-        boot.buses.push(boot::Bus { name: BUS.into(), filters });
+        boot.buses.push(boot::Bus { name: BUS.into(), filters, messages: 0 });
     }
     if info.and_then(DriverInfo::service).is_some() {
         boot.gates.push(GATE.into());

@@ -86,7 +86,7 @@ impl Kernel {
             shared.gates.insert(name.clone(), gate);
         }
         for bus in &boot.buses {
-            let vbus = Vbus::build(&bus.filters, &self.hardware);
+            let vbus = Vbus::build(bus, &self.hardware);
             shared.buses.insert(bus.name.clone(), self.kept(Kind::Vbus(vbus)));
         }
         shared.scheduler = Some(self.kept(Kind::Scheduler));

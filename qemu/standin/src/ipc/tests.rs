@@ -10,6 +10,7 @@ use l4re_runtime::abi::factory::kind;
 use l4re_runtime::abi::fpage::Fpage;
 use l4re_runtime::abi::item::{SendItem, attr, buffer};
 use l4re_runtime::abi::object::{gate, irq, task as task_op};
+use l4re_runtime::abi::rm::{self, flags};
 use l4re_runtime::abi::tag::Tag;
 use l4re_runtime::abi::timeout::{Timeout, Timeouts};
 use l4re_runtime::abi::utcb::error;
@@ -307,8 +308,12 @@ fn bus_world(unmask_at_icu: bool) -> (World, ObjId, [ObjId; 2]) {
     let mut w = World::new();
     w.k.unmask_at_icu = unmask_at_icu;
     let (task, t) = w.program("driver");
-    let filters = [l4re_standin_bootinfo::Filter::Mmio(31)];
-    let bus = crate::vbus::Vbus::build(&filters, &crate::vbus::hardware::tests::sample());
+    let spec = l4re_standin_bootinfo::Bus {
+        name: "vbus".into(),
+        filters: alloc::vec![l4re_standin_bootinfo::Filter::Mmio(31)],
+        messages: 4,
+    };
+    let bus = crate::vbus::Vbus::build(&spec, &crate::vbus::hardware::tests::sample());
     let bus = w.k.kept(Kind::Vbus(bus));
     let icu = w.k.kept(Kind::VbusIcu(bus));
     w.k.put_cap(task, 0x70, Cap::with(icu, rights::RWS));
@@ -354,6 +359,57 @@ fn a_line_is_bound_once_and_free_again_when_its_irq_is_gone() {
     let other = w.k.kept(Kind::Vbus(crate::vbus::Vbus::default()));
     w.k.pins.get_mut(&79).unwrap().bus = Some(other);
     assert_eq!(bind(&mut w, t, 79, 0x61), -16, "another bus has it");
+}
+
+#[test]
+fn a_region_map_that_was_made_holds_what_is_attached_and_gives_its_pages() {
+    let mut w = World::new();
+    let (task, t) = w.program("maker");
+    let alloc = w.k.kept(Kind::MemAlloc(w.account));
+    w.k.put_cap(task, 0x70, Cap::full(alloc));
+    let ds = crate::dataspace::Dataspace::contiguous(&mut w.k.mem, 0x2000, 1).unwrap();
+    let ds = w.k.create(Kind::Dataspace(ds), None).unwrap();
+    w.k.put_cap(task, 0x60, Cap::full(ds));
+    let before = w.k.objects.iter().count();
+
+    w.words(t, &[proto::RM as usize]);
+    w.buffers(t, &[sel(0x71) | 0xa]);
+    let made = w.invoke(t, Tag::new(proto::FACTORY, 1, 0), sel(0x70) | op::CALL, Timeouts::NEVER);
+    assert_eq!((made.label(), made.items()), (0, 1));
+
+    let item = SendItem::cap(Sel::from_index(0x60), rights::RW, 0);
+    let how = (flags::RW | flags::SEARCH_ADDR) as usize;
+    let words =
+        [rm::ATTACH as usize, 0x5000, 0x2000, how, 0, 12, sel(0x60), item.control, item.fpage.0];
+    w.words(t, &words);
+    let tag = Tag::new(proto::RM, 7, 1);
+    let attached = w.invoke(t, tag, sel(0x71) | op::CALL, Timeouts::NEVER);
+    assert_eq!((attached.label(), w.word(t, 0)), (0, 0x5000));
+    // The program gives the dataspace up; the map still has it.
+    w.k.take_cap(task, 0x60);
+    assert!(w.k.objects.dataspace(ds).is_some());
+    w.buffers(t, &[buffer::WINDOW, Fpage::memory(0x10_0000, 12, 7).0]);
+    w.words(t, &[0x6008, 0]);
+    let tag = Tag::new(proto::PAGE_FAULT, 2, 0);
+    let fault = w.invoke(t, tag, sel(0x71) | op::CALL, Timeouts::NEVER);
+    assert_eq!((fault.label(), fault.items()), (0, 1), "a page comes with the answer");
+    w.words(t, &[0x9008, 0]);
+    let nothing = w.invoke(t, tag, sel(0x71) | op::CALL, Timeouts::NEVER);
+    assert_eq!(nothing.label(), -14, "nothing is attached there");
+    w.k.take_cap(task, 0x71);
+    assert_eq!(w.k.objects.iter().count(), before - 1, "all of it went with the map");
+}
+
+#[test]
+fn messages_are_offered_and_cannot_be_bound() {
+    let (mut w, t, _) = bus_world(false);
+    w.words(t, &[icu::INFO]);
+    w.invoke(t, Tag::new(proto::IRQ, 1, 0), sel(0x70) | op::CALL, Timeouts::NEVER);
+    assert_eq!([w.word(t, 0), w.word(t, 2)], [icu::FEATURE_MSI, 4]);
+    assert_eq!(bind(&mut w, t, icu::PIN_MSI, 0x60), -22);
+    assert_eq!(bind(&mut w, t, icu::PIN_MSI | 3, 0x60), -22);
+    assert_eq!(bind(&mut w, t, icu::PIN_MSI | 4, 0x60), -2, "not one of those");
+    assert_eq!(bind(&mut w, t, 79, 0x60), 0, "the IRQ is still free");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! As with io, an interrupt line that several devices of a bus share can be bound only once: who
 //! drives several of these devices has to share the IRQ object.
 
+use alloc::format;
+
 use l4re_runtime::abi::cap::rights;
 use l4re_runtime::abi::icu;
 
@@ -66,11 +68,18 @@ impl Kernel {
         let op = c.word(0)?;
         let vbus = self.objects.vbus(bus).ok_or(ENODEV)?;
         match op {
-            icu::INFO => return Out::words(&[icu::FEATURE_MSI, vbus.irq_count(), 0]),
+            icu::INFO => {
+                return Out::words(&[icu::FEATURE_MSI, vbus.irq_count(), vbus.messages as usize]);
+            }
             icu::MSI_INFO => return Err(EINVAL),
             _ => {}
         }
         let number = c.word(1)?;
+        if number & icu::PIN_MSI != 0 && number & !icu::PIN_MSI < vbus.messages as usize {
+            // What io asks the kernel for then, and how that ends without an ITS or v2m.
+            self.say(&format!("binding irq {number}, result is {}", EINVAL.0));
+            return Err(EINVAL);
+        }
         let flags = vbus.irq(number).ok_or(ENOENT)?;
         let pin = u32::try_from(number).map_err(|_| ENOENT)?;
         let bound = self.pins.get(&pin).filter(|p| p.object.is_some()).copied();

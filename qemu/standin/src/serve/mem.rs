@@ -12,7 +12,7 @@ use super::factory::{arguments, number};
 use crate::cap::Cap;
 use crate::dataspace::Dataspace;
 use crate::dma::{DmaSpace, piece};
-use crate::err::{EACCESS, EINVAL, ENODEV, ENOMEM, ENOSYS, ERANGE, Errno};
+use crate::err::{EACCESS, EEXIST, EINVAL, ENODEV, ENOMEM, ENOSYS, ERANGE, Errno};
 use crate::ipc::{Answer, Call, Item, Out, Reply, Served};
 use crate::kernel::Kernel;
 use crate::machine::Cache;
@@ -42,6 +42,7 @@ impl Kernel {
                 self.make_dataspace(size, flags, align, account)
             }
             proto::NAMESPACE => self.make(Kind::NameSpace(NameSpace::default()), account),
+            proto::RM => self.make_region_map(account),
             proto::DMA_SPACE => self.make(Kind::DmaSpace(DmaSpace::default()), account),
             proto::FACTORY => {
                 let made = self.make_factory(&args, account)?;
@@ -220,9 +221,11 @@ impl Kernel {
         let start = d.contiguous_at().ok_or(EINVAL)?;
         let size = piece(left.min(size) as u64, max);
         let address = (start + offset) as u64;
+        if !self.objects.dma_space_mut(space).ok_or(EINVAL)?.map(address, size, cap.object) {
+            return Err(EEXIST);
+        }
+        let d = self.objects.dataspace_mut(cap.object).ok_or(EINVAL)?;
         d.dma_mappings += 1;
-        let s = self.objects.dma_space_mut(space).ok_or(EINVAL)?;
-        s.map(address, size, cap.object);
         Out::bytes(|w| {
             w.word(size as usize).u64(address);
         })

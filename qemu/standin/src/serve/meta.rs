@@ -27,7 +27,7 @@ fn interfaces(kind: &Kind) -> &'static [Interface] {
         Kind::Dataspace(_) => &[(proto::DATASPACE, "L4Re::Dataspace")],
         Kind::DmaSpace(_) => &[(proto::DMA_SPACE, "L4Re::Dma_space")],
         Kind::NameSpace(_) => &[(proto::NAMESPACE, "L4Re::Namespace")],
-        Kind::RegionMap(_) => &[
+        Kind::RegionMap(_) | Kind::LooseRegionMap(_) => &[
             (proto::NONE, ""),
             (proto::RM, "L4Re::Rm"),
             (proto::PAGE_FAULT, "L4::Pager"),

@@ -52,6 +52,8 @@ impl Kernel {
             (Kind::Dataspace(_), proto::DATASPACE) => self.serve_dataspace(c),
             (Kind::RegionMap(task), proto::RM) => self.serve_rm(c, *task),
             (Kind::RegionMap(task), proto::PAGE_FAULT) => self.serve_page_fault(c, *task),
+            (Kind::LooseRegionMap(space), proto::RM) => self.serve_loose_rm(c, *space),
+            (Kind::LooseRegionMap(space), proto::PAGE_FAULT) => self.serve_loose_fault(c, *space),
             (Kind::DmaSpace(_), proto::DMA_SPACE) => self.serve_dma_space(c),
             (Kind::NameSpace(_), proto::NAMESPACE) => self.serve_namespace(c),
             (Kind::Parent(task), proto::PARENT) => self.serve_parent(c, *task),

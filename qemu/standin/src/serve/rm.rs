@@ -1,14 +1,20 @@
 //! The region mapper of a task.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use l4re_runtime::abi::cap::rights;
+use l4re_runtime::abi::object::fault;
 use l4re_runtime::abi::rm::{self, flags};
 
-use crate::err::{EADDRNOTAVAIL, EINVAL, ENOENT, ENOMEM, ENOSYS};
-use crate::ipc::{Answer, Call, Out, Reply, Served};
+use crate::err::{EADDRNOTAVAIL, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS};
+use crate::ipc::{Answer, Call, Item, Out, Reply, Served};
 use crate::kernel::Kernel;
 use crate::mem::PAGE;
 use crate::memory::Access;
-use crate::object::ObjId;
+use crate::object::{Kind, ObjId};
 use crate::region::{Backing, Region};
+use crate::task::Task;
 
 /// Flags that attach and reserve understand; others are refused.
 const KNOWN: u32 = 0x7
@@ -33,6 +39,56 @@ const SPLIT: isize = 2;
 const ENTRIES: usize = 20;
 
 impl Kernel {
+    /// A region map that belongs to no program yet, with an address space of its own.
+    pub(super) fn make_region_map(&mut self, account: ObjId) -> Served {
+        let task = Task::new("(region map)", self.machine.page_table());
+        let space = self.create(Kind::Task(Box::new(task)), None).ok_or(ENOMEM)?;
+        self.hold(space);
+        let made = self.make(Kind::LooseRegionMap(space), account);
+        if made.is_err() {
+            self.drop_ref(space);
+        }
+        made
+    }
+
+    /// Gives up what is attached to a region map that is gone.
+    pub fn close_region_map(&mut self, space: ObjId) {
+        let Some(task) = self.objects.task(space) else { return };
+        let attached: Vec<_> = task.regions.from(0).filter_map(|(_, r)| r.object()).collect();
+        attached.into_iter().for_each(|object| {
+            self.drop_ref(object);
+        });
+        self.drop_ref(space);
+    }
+
+    /// As [`serve_rm`](Self::serve_rm) for a region map that was made: it holds what is attached.
+    pub(super) fn serve_loose_rm(&mut self, c: &Call, space: ObjId) -> Served {
+        let attached = |k: &Kernel| -> Vec<ObjId> {
+            let regions = k.objects.task(space).map(|t| t.regions.from(0));
+            regions.into_iter().flatten().filter_map(|(_, r)| r.object()).collect()
+        };
+        let mut before = attached(self);
+        let answer = self.serve_rm(c, space);
+        for object in attached(self) {
+            match before.iter().position(|o| *o == object) {
+                Some(at) => drop(before.swap_remove(at)),
+                None => self.hold(object),
+            }
+        }
+        before.into_iter().for_each(|object| {
+            self.drop_ref(object);
+        });
+        answer
+    }
+
+    /// A page fault that is sent to such a map: the answer brings the page.
+    pub(super) fn serve_loose_fault(&mut self, c: &Call, space: ObjId) -> Served {
+        let address = c.word(0)? & !fault::KIND;
+        self.serve_page_fault(c, space)?;
+        let page = self.objects.task(space).and_then(|t| t.space.get(address)).ok_or(EFAULT)?;
+        Ok(Answer::Reply(Reply::item(Item::Page { spot: address & !(PAGE - 1), page })))
+    }
+
     pub(super) fn serve_rm(&mut self, c: &Call, task: ObjId) -> Served {
         let mut args = c.args();
         match c.opcode()? {
@@ -87,7 +143,17 @@ impl Kernel {
             let (fpage, _) = c.item_selector()?;
             // The region can do what the item offers; the capability itself is asked at a fault.
             self.lookup(c.thread, fpage.start()).ok_or(EINVAL)?;
-            region.backing = Backing::Selector(fpage.start());
+            let target = self.objects.get(c.cap.object).map(|o| &o.kind);
+            if matches!(target, Some(Kind::LooseRegionMap(_))) {
+                // Such a map has no capabilities; it is given the object.
+                let cap = c.item(self)?;
+                region.backing = Backing::Object(cap.object);
+                if !cap.may(rights::W) {
+                    region.flags &= !flags::W;
+                }
+            } else {
+                region.backing = Backing::Selector(fpage.start());
+            }
         }
         let at = self.rm_place(task, start, size, how, align)?;
         region.end = at + size;

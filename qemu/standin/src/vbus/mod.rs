@@ -9,7 +9,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use l4re_runtime::abi::vbus::{DEPTH_ALL, HID_ICU, HID_PCI, ResourceKind, interface};
-use l4re_standin_bootinfo::Filter;
+use l4re_standin_bootinfo::{Bus, Filter};
 
 use crate::object::ObjId;
 use hardware::{Hardware, MmioSlot, PciFunction};
@@ -64,11 +64,14 @@ pub struct Vbus {
     pub devices: Vec<Device>,
     /// Interrupt controller object, once somebody asked for it.
     pub icu: Option<ObjId>,
+    /// Message-signalled interrupts that the controller offers; the kernel binds none.
+    pub messages: u32,
 }
 
 impl Vbus {
-    /// Builds a bus with what the filters select.
-    pub fn build(filters: &[Filter], hw: &Hardware) -> Vbus {
+    /// Builds a bus with what its filters select.
+    pub fn build(spec: &Bus, hw: &Hardware) -> Vbus {
+        let filters = &spec.filters;
         let mut devices = vec![Device {
             name: "L4ICU".into(),
             hid: HID_ICU.into(),
@@ -89,7 +92,7 @@ impl Vbus {
             });
             devices.extend(functions.iter().enumerate().map(|(i, p)| pci_device(i, p)));
         }
-        Vbus { devices, icu: None }
+        Vbus { devices, icu: None, messages: spec.messages }
     }
 
     /// The device of a handle.
@@ -223,7 +226,8 @@ mod tests {
     use hardware::tests::sample;
 
     fn bus(filters: &[Filter]) -> Vbus {
-        Vbus::build(filters, &sample())
+        let spec = Bus { name: "vbus".into(), filters: filters.to_vec(), messages: 0 };
+        Vbus::build(&spec, &sample())
     }
 
     fn names(bus: &Vbus, root: isize, depth: u32) -> Vec<&str> {

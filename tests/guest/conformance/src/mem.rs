@@ -2,6 +2,7 @@
 
 use l4re_runtime::Error;
 use l4re_runtime::abi::cap::rights;
+use l4re_runtime::abi::proto;
 use l4re_runtime::cap::{Object, slots_in_use};
 use l4re_runtime::env::Env;
 use l4re_runtime::mem::{Area, AttachOptions, Backing, Dataspace, DmaDomain, DmaSpace, Region, Rm};
@@ -19,6 +20,7 @@ pub const CASES: &[Case] = &[
     Case { name: "region-file-is-readable", run: file },
     Case { name: "region-dropping-frees-the-addresses", run: dropping },
     Case { name: "area-keeps-addresses-free", run: area },
+    Case { name: "region-map-is-made-by-the-allocator", run: region_map },
     Case { name: "dma-space-without-device-refuses", run: dma_unbound },
     Case { name: "memory-nothing-leaks", run: leaks },
 ];
@@ -124,6 +126,11 @@ fn area(_: &'static Env) -> Outcome {
     drop(area);
     Area::at(start, 4096).map(drop)?;
     Ok(())
+}
+
+fn region_map(env: &'static Env) -> Outcome {
+    let map = env.mem_alloc().create::<Rm>(proto::RM, &[])?;
+    same("nothing is attached", map.find(0x10_0000, 4096).map(drop), Err(Error::NOENT))
 }
 
 fn dma_unbound(_: &'static Env) -> Outcome {
