@@ -64,7 +64,7 @@ impl Controller {
         let available = self.icu.info()?.msis;
         let number = self
             .next_message
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < available).then_some(n + 1))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| (n < available).then(|| n + 1))
             .map_err(|_| Error::NODEV)?;
         self.bind_pin(PIN_MSI | number, irq, source).inspect_err(|_| {
             // What does not work for one message does not work for the next.

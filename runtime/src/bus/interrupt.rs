@@ -149,6 +149,7 @@ impl Drop for Interrupt {
 mod tests {
     use super::*;
     use crate::abi::cap::Sel;
+    use crate::abi::icu::PIN_MSI;
     use crate::abi::tag::Tag;
     use crate::arch::Utcb;
     use crate::arch::host::{Call, Kernel, with_kernel};
@@ -258,6 +259,41 @@ mod tests {
             let more = Interrupts::bind(&icu, 1 << 63, 1, line).unwrap();
             assert!(matches!(more, Interrupts::Line(_)), "none is left");
         });
+    }
+
+    /// A controller with `offered` messages, none of which it binds; answers how often it was asked.
+    fn refusing(offered: usize) -> (Rc<RefCell<u32>>, impl Kernel) {
+        let asked = Rc::new(RefCell::new(0));
+        let count = asked.clone();
+        let mut offers = messages(0);
+        (asked, move |call: Call, utcb: Utcb| {
+            if (Tag(call.tag).label(), utcb.mr(0)) == (-1, 0) && utcb.mr(1) & PIN_MSI != 0 {
+                *count.borrow_mut() += 1;
+                return (Tag::new(-22, 0, 0).0, 0);
+            }
+            let info = (Tag(call.tag).label(), utcb.mr(0)) == (-1, 2);
+            let answer = offers(call, utcb);
+            if info {
+                utcb.set_mr(2, offered);
+            }
+            answer
+        })
+    }
+
+    #[test]
+    fn messages_that_the_kernel_refuses_are_tried_once_for_all_devices() {
+        for offered in [1, 4, usize::MAX] {
+            let (asked, k) = refusing(offered);
+            with_kernel(k, || {
+                let icu = icu();
+                for pin in [5, 6, 7] {
+                    let line = || Interrupt::line(&icu, pin, None);
+                    let got = Interrupts::bind(&icu, 1 << 63, 2, line).unwrap();
+                    assert!(matches!(got, Interrupts::Line(_)), "device at pin {pin}");
+                }
+            });
+            assert_eq!(*asked.borrow(), 1, "{offered} messages offered");
+        }
     }
 
     #[test]

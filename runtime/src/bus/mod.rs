@@ -19,9 +19,12 @@ pub use vbus::Vbus;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use log::Level;
+
 use crate::Result;
 use crate::abi::vbus::{HID_ICU, interface};
 use crate::cap::CapRef;
+use crate::log::{Source, limited};
 
 /// All devices on a vbus but its bridges and its interrupt controller. A device that the bus says
 /// nonsense about is left out with a message.
@@ -46,7 +49,11 @@ pub fn devices(bus: &CapRef<Vbus>) -> Result<Vec<Device>> {
         }
         match Device::on_vbus(bus, icu.clone(), handle, info) {
             Ok(device) => found.push(device),
-            Err(e) => log::warn!("device {} of the bus is left out: {e}", handle.0),
+            Err(e) => limited(
+                Source::Device,
+                Level::Warn,
+                format_args!("device {} of the bus is left out: {e}", handle.0),
+            ),
         }
     }
     Ok(found)

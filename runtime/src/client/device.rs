@@ -1,9 +1,12 @@
 //! A connection to an l4virtio device.
 
+use log::Level;
+
 use super::{ClientMemory, DeviceGate};
 use crate::abi::cap::rights;
 use crate::abi::timeout::Timeout;
 use crate::cap::{Cap, Factory, Held, Irq, Object, Thread};
+use crate::log::{Source, limited};
 use crate::mem::{Region, SharedMem};
 use crate::virtio::l4::L4Device;
 use crate::{Error, Result};
@@ -119,7 +122,11 @@ impl L4Device for Device {
     fn kick(&mut self, _queue: u16) {
         if let Err(e) = self.kick.trigger() {
             // Whoever waits for an answer runs into its timeout.
-            log::warn!("the device cannot be notified: {e}");
+            limited(
+                Source::Device,
+                Level::Warn,
+                format_args!("the device cannot be notified: {e}"),
+            );
         }
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn layout() -> Option<kip::Layout> {
 /// Microseconds of the kernel's clock: what absolute timeouts are compared with. 0 on the host.
 pub fn now() -> u64 {
     match KIP.load(Ordering::Acquire) {
+        #[cfg(not(test))]
         0 => 0,
+        #[cfg(test)]
+        0 => test_clock::now(),
         // SAFETY: `init` vouches for the page, which has this function in both of its layouts.
         page => unsafe { arch::call_clock(page + kip::CLOCK_US) },
     }
@@ -42,4 +45,20 @@ pub fn now() -> u64 {
 /// Time since the kernel's clock started.
 pub fn since_boot() -> Duration {
     Duration::from_micros(now())
+}
+
+/// The clock of tests, for each thread of its own.
+#[cfg(test)]
+pub(crate) mod test_clock {
+    std::thread_local! {
+        static NOW: core::cell::Cell<u64> = const { core::cell::Cell::new(0) };
+    }
+
+    pub fn now() -> u64 {
+        NOW.get()
+    }
+
+    pub fn advance(micros: u64) {
+        NOW.set(NOW.get() + micros);
+    }
 }

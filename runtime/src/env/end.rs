@@ -1,15 +1,19 @@
 //! The end of a program: returning from `main`, exiting, panicking.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::fmt::Display;
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+use spin::mutex::SpinMutex;
 
 use super::ids;
 use crate::abi::object::parent;
 use crate::abi::proto;
 use crate::abi::rpc::Writer;
 use crate::arch::Utcb;
-use crate::ipc::{self, Msg, Window};
+use crate::ipc::{self, Msg, Window, Yield};
 
 /// Exit code of a program that panicked; what Rust programs of other systems use.
 const PANIC_CODE: usize = 101;
@@ -66,7 +70,47 @@ pub fn exit(code: ExitCode) -> ! {
     end(code.0.into())
 }
 
+/// What is to be done at the end, each with its number.
+type Actions = Vec<(u64, Box<dyn Fn() + Send + Sync>)>;
+
+static ACTIONS: SpinMutex<Actions, Yield> = SpinMutex::new(Vec::new());
+static NEXT_ACTION: AtomicU64 = AtomicU64::new(0);
+
+/// An action that runs when the program panics or [exits](exit), see [`at_end`]. Dropping it
+/// cancels the action.
+#[derive(Debug)]
+pub struct AtEnd(u64);
+
+/// Runs `action` when the program panics, or exits without running destructors: for devices, which
+/// would go on using memory that is somebody else's soon. Actions run once each, in no order; they
+/// must neither allocate nor wait for long.
+///
+/// A program that the kernel or its parent ends, as after an access to nothing, runs none.
+pub fn at_end(action: impl Fn() + Send + Sync + 'static) -> AtEnd {
+    let number = NEXT_ACTION.fetch_add(1, Ordering::Relaxed);
+    ACTIONS.lock().push((number, Box::new(action)));
+    AtEnd(number)
+}
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        ACTIONS.lock().retain(|(number, _)| *number != self.0);
+    }
+}
+
+/// Runs what is to be done at the end. An action that panics is not run again.
+fn run_actions() {
+    // Who holds the lock could be the thread that has panicked.
+    let Some(actions) = ACTIONS.try_lock().map(|mut actions| core::mem::take(&mut *actions)) else {
+        return;
+    };
+    actions.iter().for_each(|(_, action)| action());
+    // Giving the memory back is of no use any more.
+    core::mem::forget(actions);
+}
+
 fn end(code: usize) -> ! {
+    run_actions();
     let mut msg = Msg::new();
     let words = Writer::with_opcode(msg.words_mut(), parent::SIGNAL)
         .word(parent::SIGNAL_EXIT)
@@ -124,6 +168,23 @@ fn report(info: &PanicInfo<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn actions_run_once_unless_they_are_cancelled() {
+        static RUNS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+        let count = |i: usize| {
+            at_end(move || {
+                RUNS[i].fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        let kept = count(0);
+        drop(count(1));
+        run_actions();
+        run_actions();
+        drop(kept);
+        let runs = RUNS.each_ref().map(|runs| runs.load(Ordering::Relaxed));
+        assert_eq!(runs, [1, 0]);
+    }
 
     #[test]
     fn results_become_exit_codes() {

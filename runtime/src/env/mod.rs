@@ -14,7 +14,10 @@ pub mod thread;
 mod variables;
 
 pub use args::{Args, AuxVector};
+#[cfg(test)]
+pub(crate) use clock::test_clock;
 pub use clock::{now, since_boot};
+pub use end::{AtEnd, at_end};
 pub use end::{ExitCode, Termination, exit, panicked, set_panic_hook};
 pub use error::StartError;
 pub(crate) use ids::ids;

@@ -4,9 +4,11 @@
 //! does not fit into one is kept together by a lock among the threads of this task. Nothing here
 //! allocates.
 
+mod limit;
 mod line;
 mod lock;
 
+pub use limit::{Source, limited, report_left_out};
 pub use line::{CHUNK, LineBuffer};
 
 use core::fmt::{self, Write};

@@ -5,14 +5,18 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use log::Level;
+use spin::Mutex;
+
 use super::{AttachOptions, Backing, Dataspace, DmaAllocator, DmaBuffer, Region, SharedMem};
-use crate::abi::cap::rights;
+use crate::abi::cap::{Sel, rights};
 use crate::abi::dma as op;
 use crate::abi::item::SendItem;
 use crate::abi::rpc::Reader;
 use crate::abi::{page_up, proto};
-use crate::cap::{Cap, Factory, Object, object};
+use crate::cap::{Cap, Factory, Object, Task, object};
 use crate::ipc::{self, Msg, Window};
+use crate::log::{Source, limited};
 use crate::{Error, Result};
 
 object! {
@@ -80,6 +84,32 @@ impl DmaSpace {
 pub struct DmaDomain {
     space: Arc<Cap<DmaSpace>>,
     coherent: bool,
+    mappings: Arc<Mutex<Mappings>>,
+}
+
+/// What is mapped in a domain, by the dataspaces' slots.
+type Mappings = Vec<(Sel, Arc<Mapped>)>;
+
+/// A part of a dataspace in a DMA space; unmapped when nobody uses it any more.
+#[derive(Debug)]
+struct Mapped {
+    space: Arc<Cap<DmaSpace>>,
+    /// Where in the dataspace it starts.
+    offset: u64,
+    /// Its size in bytes, whole pages.
+    size: usize,
+    pieces: Vec<Piece>,
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        for piece in &self.pieces {
+            if let Err(e) = self.space.unmap(*piece) {
+                let text = format_args!("cannot unmap DMA address {:#x}: {e}", piece.addr);
+                limited(Source::Client, Level::Warn, text);
+            }
+        }
+    }
 }
 
 impl DmaDomain {
@@ -89,7 +119,7 @@ impl DmaDomain {
     /// devices and the virtual devices of an emulator do. Otherwise the driver's own memory is
     /// mapped uncached.
     pub fn new(space: Cap<DmaSpace>, coherent: bool) -> Self {
-        Self { space: Arc::new(space), coherent }
+        Self { space: Arc::new(space), coherent, mappings: Arc::default() }
     }
 
     /// The space.
@@ -98,21 +128,37 @@ impl DmaDomain {
     }
 
     /// Makes `size` bytes (rounded up to pages) of `dataspace` from `offset` on accessible to the
-    /// device, in as many pieces as it takes. The memory must be pinned.
+    /// device, in as many pieces as it takes. The memory must be pinned, and `dataspace` must stay
+    /// for as long as the mapping.
+    ///
+    /// DMA spaces of L4Re refuse to map memory that is mapped already, as when a guest uses its
+    /// memory with two disks of one server. The mapping that is there is then used by both.
     ///
     /// # Errors
     ///
     /// [`Error::INVAL`] for an empty or overflowing range or a space without a device;
-    /// [`Error::NOMEM`] if the server makes no progress or needs absurdly many pieces; what the
-    /// server answers. Nothing stays mapped after an error.
+    /// [`Error::NOMEM`] if the server makes no progress or needs absurdly many pieces;
+    /// [`Error::EXIST`] if a part of the memory is mapped already, and no mapping has all of it;
+    /// what the server answers. Nothing stays mapped after an error.
     pub fn map(&self, dataspace: &Dataspace, offset: u64, size: usize) -> Result<DmaMapping> {
         let size = page_up(size).filter(|s| *s > 0).ok_or(Error::INVAL)?;
         offset.checked_add(size as u64).ok_or(Error::INVAL)?;
-        let mut mapping = DmaMapping { domain: self.clone(), pieces: Vec::new() };
+        let mapped = match self.map_new(dataspace, offset, size) {
+            Err(Error::EXIST) => self.mapped(dataspace, offset, size).ok_or(Error::EXIST)?,
+            new => Arc::new(new?),
+        };
+        let skip = offset.saturating_sub(mapped.offset);
+        self.mappings.lock().push((dataspace.sel(), mapped.clone()));
+        Ok(DmaMapping { domain: self.clone(), dataspace: dataspace.sel(), mapped, skip })
+    }
+
+    fn map_new(&self, dataspace: &Dataspace, offset: u64, size: usize) -> Result<Mapped> {
+        let space = self.space.clone();
+        let mut mapped = Mapped { space, offset, size, pieces: Vec::new() };
         let mut done = 0;
         while done < size {
             // Room first: what is mapped must be noted, or it stays mapped.
-            if mapping.pieces.len() == MAX_RUNS || mapping.pieces.try_reserve(1).is_err() {
+            if mapped.pieces.len() == MAX_RUNS || mapped.pieces.try_reserve(1).is_err() {
                 return Err(Error::NOMEM);
             }
             let piece = self.space.map(dataspace, offset + done as u64, size - done)?;
@@ -121,45 +167,76 @@ impl DmaDomain {
             }
             // Servers round up to what they have; what is behind our range is none of our runs.
             done = done.saturating_add(piece.len);
-            mapping.pieces.push(piece);
+            mapped.pieces.push(piece);
         }
-        mapping.runs_checked(size)?;
-        Ok(mapping)
+        mapped.check_addresses()?;
+        Ok(mapped)
+    }
+
+    /// The mapping that has these bytes of the dataspace, which may be known by another capability.
+    fn mapped(&self, dataspace: &Dataspace, offset: u64, size: usize) -> Option<Arc<Mapped>> {
+        let mappings = self.mappings.lock();
+        let found = mappings.iter().find(|(sel, mapped)| {
+            let inside = offset
+                .checked_sub(mapped.offset)
+                .is_some_and(|skip| skip.saturating_add(size as u64) <= mapped.size as u64);
+            inside && Task::own().cap_equal(*sel, dataspace.sel()).unwrap_or(false)
+        });
+        found.map(|(_, mapped)| mapped.clone())
     }
 }
 
-/// Memory that is mapped for a device; unmapped when dropped.
+impl Mapped {
+    /// Refuses answers that wrap around the end of the device's address space.
+    fn check_addresses(&self) -> Result<()> {
+        let sane = |p: &Piece| p.addr.checked_add(p.len.min(self.size) as u64).is_some();
+        if self.pieces.iter().all(sane) { Ok(()) } else { Err(Error::RANGE) }
+    }
+}
+
+/// Memory that is mapped for a device; unmapped when this is dropped, and every other mapping of
+/// the same memory.
 #[derive(Debug)]
 pub struct DmaMapping {
     domain: DmaDomain,
-    pieces: Vec<Piece>,
+    dataspace: Sel,
+    mapped: Arc<Mapped>,
+    /// Bytes of `mapped` in front of this one.
+    skip: u64,
 }
 
 impl DmaMapping {
     /// The contiguous parts of the first `size` bytes in order, neighbours joined.
     pub fn runs(&self, size: u64) -> Vec<DmaRun> {
-        merge(&self.pieces, size)
+        let all = merge(&self.mapped.pieces, size.saturating_add(self.skip));
+        let runs = all.into_iter().map(|run| run.without_first(self.skip));
+        runs.filter(|run| run.len > 0).collect()
     }
 
     /// Number of pieces in which the memory was mapped; there are at most as many runs.
     pub fn pieces(&self) -> usize {
-        self.pieces.len()
-    }
-
-    /// Refuses answers that wrap around the end of the device's address space.
-    fn runs_checked(&self, size: usize) -> Result<()> {
-        let sane = |p: &Piece| p.addr.checked_add(p.len.min(size) as u64).is_some();
-        if self.pieces.iter().all(sane) { Ok(()) } else { Err(Error::RANGE) }
+        self.mapped.pieces.len()
     }
 }
 
 impl Drop for DmaMapping {
     fn drop(&mut self) {
-        for piece in &self.pieces {
-            if let Err(e) = self.domain.space.unmap(*piece) {
-                log::warn!("cannot unmap DMA address {:#x}: {e}", piece.addr);
-            }
+        let mut mappings = self.domain.mappings.lock();
+        let this = |(sel, mapped): &(Sel, Arc<Mapped>)| {
+            *sel == self.dataspace && Arc::ptr_eq(mapped, &self.mapped)
+        };
+        if let Some(at) = mappings.iter().position(this) {
+            mappings.swap_remove(at);
         }
+    }
+}
+
+impl DmaRun {
+    /// What is left of the run when the first `bytes` bytes of the whole mapping are not counted.
+    pub(crate) fn without_first(self, bytes: u64) -> DmaRun {
+        let skip = bytes.saturating_sub(self.offset).min(self.len);
+        let offset = (self.offset + skip).saturating_sub(bytes);
+        DmaRun { offset, len: self.len - skip, addr: self.addr + skip }
     }
 }
 
@@ -223,7 +300,6 @@ fn free(mem: SharedMem, _addr: u64, parts: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::cap::Sel;
     use crate::abi::tag::Tag;
     use crate::arch::Utcb;
     use crate::arch::host::{Call, Kernel, with_kernel};
@@ -309,6 +385,64 @@ mod tests {
             assert_eq!(mapped.borrow().len(), 3);
             drop(m);
             assert!(mapped.borrow().is_empty());
+        });
+    }
+
+    /// A server that maps each byte once. Selectors with the same low digit are one dataspace.
+    fn strict(mapped: Rc<RefCell<Vec<(usize, usize)>>>) -> impl Kernel {
+        move |call: Call, utcb: Utcb| {
+            let mut mapped = mapped.borrow_mut();
+            match (Tag(call.tag).label(), utcb.mr(0)) {
+                (0x4008, 0) => {
+                    let (offset, len) = (utcb.mr(1), utcb.mr(2));
+                    let addr = 0x4000_0000 + offset;
+                    if mapped.iter().any(|(a, l)| addr < a + l && *a < addr + len) {
+                        return (Tag::new(-17, 0, 0).0, 0);
+                    }
+                    mapped.push((addr, len));
+                    utcb.set_mr(0, len);
+                    utcb.set_mr(1, addr);
+                    (Tag::new(0, 2, 0).0, 0)
+                }
+                (0x4008, _) => {
+                    let what = (utcb.mr(1), utcb.mr(2));
+                    let at = mapped.iter().position(|m| *m == what).expect("mapped before");
+                    mapped.remove(at);
+                    (Tag::new(0, 0, 0).0, 0)
+                }
+                (-11, 2) => {
+                    let same = utcb.mr(1) >> 16 == utcb.mr(2) >> 16;
+                    (Tag::new(same.into(), 0, 0).0, 0)
+                }
+                _ => (Tag::new(0, 0, 0).0, 0),
+            }
+        }
+    }
+
+    #[test]
+    fn memory_that_is_mapped_already_is_used_by_both() {
+        let mapped = Rc::new(RefCell::new(Vec::new()));
+        with_kernel(strict(mapped.clone()), || {
+            let d = domain();
+            let [one, copy, other] = [0x9_0000, 0x9_1000, 0xa_0000].map(|s| Dataspace::at(Sel(s)));
+            let first = d.map(&one, 0x2000, 0x4000).unwrap();
+            let second = d.clone().map(&copy, 0x2000, 0x4000).unwrap();
+            assert_eq!(first.runs(0x4000), second.runs(0x4000));
+            let part = d.map(&copy, 0x3000, 0x2000).unwrap();
+            let run = DmaRun { offset: 0, len: 0x1800, addr: 0x4000_3000 };
+            assert_eq!(part.runs(0x1800), [run]);
+            assert_eq!(mapped.borrow().len(), 1);
+            for (ds, offset, size) in
+                [(&copy, 0x5000, 0x2000), (&copy, 0, 0x3000), (&other, 0x2000, 8)]
+            {
+                let refused = d.map(ds, offset, size).map(drop);
+                assert_eq!(refused, Err(Error::EXIST), "{offset:#x}");
+            }
+            drop(first);
+            assert_eq!(mapped.borrow().len(), 1, "the others still use it");
+            drop((second, part));
+            assert!(mapped.borrow().is_empty());
+            drop(d.map(&other, 0x2000, 8).unwrap());
         });
     }
 

@@ -57,6 +57,20 @@ impl From<RegisterError> for crate::Error {
     }
 }
 
+/// What keeps a registered dataspace mapped.
+pub trait MemoryOwner {
+    /// Whether the dataspace was taken away from the client, so that its memory may be somebody
+    /// else's. Asked for each batch of requests, before the device is told any address.
+    fn is_lost(&self) -> bool;
+}
+
+/// Memory that stays.
+impl MemoryOwner for () {
+    fn is_lost(&self) -> bool {
+        false
+    }
+}
+
 /// An address range that no registered dataspace covers completely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotMapped;
@@ -209,9 +223,12 @@ impl<R> ClientMemory<R> {
         region.window.slice(offset as usize, len).ok_or(NotMapped)
     }
 
-    /// What keeps the regions usable.
-    pub fn owners(&self) -> impl Iterator<Item = &R> {
-        self.regions.iter().map(|region| &region.owner)
+    /// Whether any of the dataspaces was taken away. Costs a question for each.
+    pub fn is_lost(&self) -> bool
+    where
+        R: MemoryOwner,
+    {
+        self.regions.iter().any(|region| region.owner.is_lost())
     }
 
     /// Whether `len` bytes at device address `addr` are inside one registered dataspace.

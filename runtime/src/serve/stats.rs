@@ -29,7 +29,7 @@ pub const SIZE: usize = 4096;
 /// First word of the page: `bsta` in ASCII.
 pub const MAGIC_VALUE: u32 = 0x6174_7362;
 /// Version of the layout.
-pub const VERSION_VALUE: u32 = 1;
+pub const VERSION_VALUE: u32 = 2;
 /// The number of the object in a `create` request.
 pub const OBJECT: usize = 1;
 
@@ -131,6 +131,8 @@ statistics! {
     heap_bytes,
     /// Bytes of memory that drivers of devices have for themselves: rings, headers, status bytes.
     dma_bytes,
+    /// Flushes that the server sent for writes of clients that have not negotiated `FLUSH`.
+    flushes,
 }
 
 /// Counters and the histogram of batch sizes.
@@ -157,6 +159,7 @@ impl Statistics {
         t.bytes_read += c.bytes_read;
         t.bytes_written += c.bytes_written;
         t.errors += c.errors;
+        t.flushes += c.flushes;
         t.kicks += c.kicks;
         t.spurious_kicks += c.spurious_kicks;
         t.client_interrupts += c.interrupts;

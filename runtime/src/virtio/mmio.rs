@@ -16,6 +16,9 @@ const MAGIC: u32 = 0x7472_6976;
 /// Start of the configuration of the device class.
 const CONFIG: usize = 0x100;
 
+/// The device status (4.2.2).
+const STATUS: usize = 0x70;
+
 /// Why there is no device behind a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MmioError {
@@ -82,6 +85,12 @@ pub fn open(window: SharedMem) -> Result<MmioTransport<'static>, MmioError> {
     // accessed through the transport from here on; others in the same page may be, by others.
     let transport = unsafe { MmioTransport::new(header, window.len()) };
     transport.map_err(|_| MmioError::UnknownDevice(id))
+}
+
+/// The status register alone of the device in `window`, for
+/// [`stop_at_end`](crate::virtio::negotiate::stop_at_end).
+pub fn status_register(window: SharedMem) -> Option<Registers> {
+    Registers::new(window).slice(STATUS, 4)
 }
 
 #[cfg(test)]

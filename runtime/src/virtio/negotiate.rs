@@ -4,7 +4,9 @@ use core::fmt;
 
 use virtio_drivers::transport::{DeviceStatus, Transport};
 
+use super::regs::Registers;
 use super::spec::{feature, status};
+use crate::env::{self, AtEnd, at_end};
 
 /// How often a status register is read at most while the driver waits for a device. A read of a
 /// device register takes 100 ns or more on hardware and under a hypervisor, so this is at least
@@ -93,6 +95,29 @@ pub fn reset<T: Transport>(transport: &mut T, polls: u32) -> Result<(), InitErro
         0 => Ok(()),
         status => Err(InitError::ResetTimeout { status }),
     }
+}
+
+/// How long [`stop_at_end`] waits for a device, in microseconds.
+const STOP_US: u64 = 100_000;
+
+/// Resets a device when the program panics or exits, so that it does not go on using rings and
+/// buffers whose memory is somebody else's then. `status` is the window of its status register
+/// alone, of 8 or 32 bits, which has to stay mapped until the result is dropped.
+pub fn stop_at_end(status: Registers) -> AtEnd {
+    at_end(move || {
+        let read = || if status.len() == 1 { status.read_u8(0).into() } else { status.read_u32(0) };
+        if status.len() == 1 {
+            status.write_u8(0, 0)
+        } else {
+            status.write_u32(0, 0)
+        }
+        let end = env::now().saturating_add(STOP_US);
+        for _ in 0..DEFAULT_POLLS {
+            if read() == 0 || env::now() >= end {
+                break;
+            }
+        }
+    })
 }
 
 /// Steps 1 to 6 of 3.1.1: reset, acknowledge, choose from the offered features, check that the

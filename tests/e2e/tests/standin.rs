@@ -163,3 +163,59 @@ fn memory_of_two_programs_is_the_same_and_the_second_starts_after_the_first() ->
     assert!(record.says("40960 bytes found"), "{}", record.outcome);
     Ok(())
 }
+
+#[test]
+fn device_of_a_program_that_panics_is_reset() -> Result<()> {
+    let system = System::new(Transport::Mmio)
+        .program(limits("panic", &["panic"])?.cap("vbus", Cap::Vbus))
+        .program(limits("look", &["stopped"])?.cap("vbus", Cap::Vbus).after("panic"))
+        .until("look");
+    let bench = Bench::new()?;
+    let place = system.transport.place(0);
+    let run = Run::new(&system).seconds(60).disk(Disk::file(&bench.disk.path, place));
+    let record = run.on(&STANDIN)?.passed()?;
+    assert!(record.says("1 running") && record.says("with 1 disks"), "{}", record.outcome);
+    Ok(())
+}
+
+#[test]
+fn bus_that_offers_messages_which_cannot_be_bound_uses_interrupt_lines() -> Result<()> {
+    let other = Bench::new()?;
+    let system = System::new(Transport::Pci).messages(4).program(scenario::server(&["-v"])?);
+    let client = scenario::client("client", "blk-client")?
+        .args(&["--depth", "8", "--chunk", "65536"])
+        .cap("disk", Cap::create("blk", &[&format!("device={SERIAL}")]));
+    let system = system.program(client).until("client");
+    let bench = Bench::new()?;
+    let run = Run::new(&system)
+        .disk(Disk::file(&bench.disk.path, system.transport.place(0)).serial(SERIAL))
+        .disk(Disk::file(&other.disk.path, system.transport.place(1)).serial("SECOND"));
+    let record = run.on(&STANDIN)?.passed()?;
+    assert_eq!(record.get("sha256")?, bench.disk.sha256()?);
+    let said = record.lines.iter().filter(|l| l.contains("no message-signalled interrupts"));
+    assert_eq!(said.count(), 1, "{}", record.outcome);
+    assert!(record.says("binding irq 2147483648, result is -22"), "{}", record.outcome);
+    Ok(())
+}
+
+#[test]
+fn refused_clients_do_not_flood_the_log() -> Result<()> {
+    let bench = Bench::new()?;
+    let flood = scenario::client("flood", "blk-faults")?
+        .args(&["flood", "--device", SERIAL])
+        .cap("svr", Cap::Client { gate: "blk".into(), create: true });
+    let system =
+        System::new(Transport::Pci).program(scenario::server(&[])?).program(flood).until("flood");
+    let run = Run::new(&system)
+        .disk(Disk::file(&bench.disk.path, system.transport.place(0)).serial(SERIAL));
+    let record = run.on(&STANDIN)?.passed()?;
+    let refused = "a request for a device is refused";
+    let shown = record.lines.iter().filter(|l| l.contains(refused)).count() as u64;
+    let number = |line: &String| {
+        line.split_once(" more lines about clients")?.0.rsplit(' ').next()?.parse::<u64>().ok()
+    };
+    let left_out: u64 = record.lines.iter().filter_map(number).sum();
+    assert!(left_out > 0, "{}", record.outcome);
+    assert_eq!(shown + left_out, record.number("refused")?, "{}", record.outcome);
+    Ok(())
+}

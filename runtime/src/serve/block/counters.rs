@@ -16,6 +16,8 @@ pub struct Counters {
     pub bytes_read: u64,
     /// Bytes written to the disk.
     pub bytes_written: u64,
+    /// Flushes that the server sent because the client has not negotiated `FLUSH`.
+    pub flushes: u64,
     /// Requests that ended with another status than OK.
     pub errors: u64,
     /// Notifications from the client.
@@ -54,6 +56,7 @@ impl Counters {
         self.parts += other.parts;
         self.bytes_read += other.bytes_read;
         self.bytes_written += other.bytes_written;
+        self.flushes += other.flushes;
         self.errors += other.errors;
         self.kicks += other.kicks;
         self.spurious_kicks += other.spurious_kicks;
@@ -74,12 +77,13 @@ impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "requests={} parts={} read={} written={} errors={} kicks={} spurious={} irqs={} \
+            "requests={} parts={} read={} written={} flushes={} errors={} kicks={} spurious={} irqs={} \
              suppressed={} busy={} resets={} failures={} max_in_flight={} batches=",
             self.requests,
             self.parts,
             self.bytes_read,
             self.bytes_written,
+            self.flushes,
             self.errors,
             self.kicks,
             self.spurious_kicks,

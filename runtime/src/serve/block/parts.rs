@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 pub(super) struct Part {
     /// Index of the client in the server.
     pub client: u16,
-    /// Head of the client's chain.
-    pub head: u16,
+    /// Head of the client's chain; `None` for a flush that the server sends for the client's writes.
+    pub head: Option<u16>,
     /// Bytes of data.
     pub bytes: u32,
 }
@@ -85,7 +85,7 @@ impl Parts {
 mod tests {
     use super::*;
 
-    const PART: Part = Part { client: 1, head: 2, bytes: 3 };
+    const PART: Part = Part { client: 1, head: Some(2), bytes: 3 };
 
     #[test]
     fn a_tag_works_once() {

@@ -9,6 +9,7 @@ use super::{Backend, Counters, DeviceCounters, Window};
 use crate::Error;
 use crate::mem::DmaRun;
 use crate::mem::SharedMem;
+use crate::serve::client_mem::MemoryOwner;
 use crate::serve::device::Failure;
 use crate::virtio::spec::block::{Info, SECTOR_SIZE, Status};
 
@@ -91,7 +92,7 @@ pub struct Server<B, R> {
     former: Counters,
 }
 
-impl<B: Backend, R> Server<B, R> {
+impl<B: Backend, R: MemoryOwner> Server<B, R> {
     /// A server without clients.
     ///
     /// # Errors
@@ -248,12 +249,9 @@ impl<B: Backend, R> Server<B, R> {
         self.slot(id).ok()?.transport().failure()
     }
 
-    /// Ends service of the clients whose memory was taken away, as `lost` says of what keeps it
-    /// mapped.
-    pub fn fail_lost(&mut self, lost: impl Fn(&R) -> bool) {
-        for client in self.slots.iter_mut().filter_map(|s| s.client.as_mut()) {
-            client.fail_if_lost(&lost);
-        }
+    /// Ends service of the clients whose memory was taken away.
+    pub fn fail_lost(&mut self) {
+        self.slots.iter_mut().filter_map(|s| s.client.as_mut()).for_each(Client::fail_if_lost);
     }
 
     /// Whether a client has reset or gone and the device may still access its memory.

@@ -2,9 +2,12 @@
 
 use core::sync::atomic::{Ordering, fence};
 
+use log::Level;
 use virtio_drivers::transport::Transport;
 
 use super::{Backend, Completion, SectorRange, SubmitError};
+use crate::env::AtEnd;
+use crate::log::{Source, limited};
 use crate::mem::DmaSegment;
 use crate::virtio::block::{self as driver, BlockDevice};
 use crate::virtio::spec::block::{Info, Op};
@@ -28,13 +31,23 @@ pub struct VirtioDisk<T: Transport> {
     config_interrupt: Option<usize>,
     /// Resets in a row that the device did not obey.
     refused_resets: u32,
+    /// Resets the device when the program ends without dropping this.
+    stop: Option<AtEnd>,
 }
 
 impl<T: Transport> VirtioDisk<T> {
     /// A device that has been brought up. `config_interrupt` is the number of the interrupt that
     /// is for changes of the configuration, if that is separate from the one for its queue.
     pub const fn new(device: BlockDevice<T>, config_interrupt: Option<usize>) -> Self {
-        Self { device, config_interrupt, refused_resets: 0 }
+        Self { device, config_interrupt, refused_resets: 0, stop: None }
+    }
+
+    /// Keeps what resets the device when the program panics or exits, see
+    /// [`stop_at_end`](crate::virtio::negotiate::stop_at_end).
+    #[must_use]
+    pub fn with_stop(mut self, stop: Option<AtEnd>) -> Self {
+        self.stop = stop;
+        self
     }
 
     /// The driver.
@@ -53,7 +66,13 @@ impl<T: Transport> VirtioDisk<T> {
         if interrupt.config_changed {
             // Clients learned the size when they connected, and requests are checked by it.
             let sectors = self.device.info().capacity;
-            log::warn!("the disk has {sectors} sectors now; present clients see the former size");
+            limited(
+                Source::Device,
+                Level::Warn,
+                format_args!(
+                    "the disk has {sectors} sectors now; present clients see the former size"
+                ),
+            );
         }
     }
 
@@ -61,13 +80,23 @@ impl<T: Transport> VirtioDisk<T> {
         if self.refused_resets == RESETS_MAX {
             return;
         }
-        log::warn!("the disk asks for a reset; requests in flight fail");
+        limited(
+            Source::Device,
+            Level::Warn,
+            format_args!("the disk asks for a reset; requests in flight fail"),
+        );
         match self.device.reset_and_recover(&mut |c| sink(completion(c))) {
             Ok(()) => self.refused_resets = 0,
-            Err(e) if self.device.gone() => log::error!("the disk is dead: {e}"),
+            Err(e) if self.device.gone() => {
+                limited(Source::Device, Level::Error, format_args!("the disk is dead: {e}"))
+            }
             Err(e) => {
                 self.refused_resets += 1;
-                log::error!("the disk cannot be reset: {e}");
+                limited(
+                    Source::Device,
+                    Level::Error,
+                    format_args!("the disk cannot be reset: {e}"),
+                );
             }
         }
     }

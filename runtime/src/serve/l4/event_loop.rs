@@ -4,6 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use log::Level;
+
 use super::label::{DISKS_MAX, Label};
 use super::memory::Trust;
 use super::message::{DeviceRequest, MANAGEMENT_INTERFACES, ManagementRequest};
@@ -13,9 +15,10 @@ use crate::abi::cap::rights;
 use crate::abi::item::SendItem;
 use crate::abi::timeout::Timeout;
 use crate::cap::{Cap, CapRef, Factory, Gate, Irq, Object, Thread, slots_in_use};
-use crate::env::{Env, StartError};
+use crate::env::{self, Env, StartError};
 use crate::ipc::server::{Endpoint, Event, answer};
 use crate::ipc::sleep;
+use crate::log::{Source, limited, report_left_out};
 use crate::mem::{AttachOptions, Backing, Dataspace, Region, dma_bytes, guard, heap};
 use crate::serve::block::{ClientId, Rest};
 use crate::serve::factory::BlockRequest;
@@ -27,10 +30,13 @@ use crate::{Error, Result};
 /// [`Rest::Linger`].
 const LINGER: Timeout = Timeout::from_micros(1000);
 
-/// How often the server looks whether a device has finished with a client that has reset, and how
-/// long it pauses between: half a second together.
-const DRAIN_LOOKS: u32 = 5000;
+/// How long the server waits for a device to finish with a client that has reset, in microseconds
+/// of the kernel's clock, and how long it pauses between two looks.
+const DRAIN_US: u64 = 500_000;
 const DRAIN_PAUSE: Duration = Duration::from_micros(100);
+/// Most looks: a kernel whose clock stands still must not keep the server. Pauses are rounded up to
+/// the kernel's timer, so they alone say little about the time.
+const DRAIN_LOOKS: u32 = 5000;
 
 /// After how many rounds without a pause the statistics are written anyway.
 const STATS_ROUNDS: u32 = 256;
@@ -215,7 +221,10 @@ impl<D: Disk> BlockServer<D> {
             let timeout = match next {
                 Next::Look => Timeout::ZERO,
                 Next::Linger => LINGER,
-                Next::Sleep => Timeout::NEVER,
+                Next::Sleep => match report_left_out() {
+                    None => Timeout::NEVER,
+                    Some(time) => Timeout::from_micros(time.as_micros() as u64),
+                },
             };
             let event = match reply.take() {
                 Some(label) => self.endpoint.reply_and_wait(label, timeout),
@@ -324,14 +333,22 @@ impl<D: Disk> BlockServer<D> {
 
     /// Goes on serving without receiving messages until `done`, or for as long as is bearable.
     fn drain(&mut self, unit: usize, done: impl Fn(&Unit<D>) -> bool) {
+        let end = env::now().saturating_add(DRAIN_US);
         for _ in 0..DRAIN_LOOKS {
             if self.units.get(unit).is_none_or(&done) {
                 return;
             }
+            if env::now() >= end {
+                break;
+            }
             self.work();
             sleep(DRAIN_PAUSE);
         }
-        log::warn!("a device is slow to finish the requests of a client that has reset");
+        limited(
+            Source::Device,
+            Level::Warn,
+            format_args!("a device is slow to finish the requests of a client that has reset"),
+        );
     }
 
     fn serve_management(&mut self, event: &Event) -> Option<isize> {
@@ -367,11 +384,20 @@ impl<D: Disk> BlockServer<D> {
             reply.push_item(page);
             return Ok(None);
         }
-        let request = BlockRequest::parse(words, self.arguments)
-            .inspect_err(|e| log::warn!("a request for a device is refused: {e}"))?;
+        let request = BlockRequest::parse(words, self.arguments).inspect_err(|e| {
+            limited(
+                Source::Client,
+                Level::Warn,
+                format_args!("a request for a device is refused: {e}"),
+            )
+        })?;
         let Some(unit) = self.find(&request.device) else {
             let known = self.known_names();
-            log::warn!("there is no disk {:?}; there are: {known}", request.device);
+            limited(
+                Source::Client,
+                Level::Warn,
+                format_args!("there is no disk {:?}; there are: {known}", request.device),
+            );
             return Err(Error::NODEV);
         };
         let access = Access { read_only: request.read_only, shared: request.shared };
@@ -382,7 +408,11 @@ impl<D: Disk> BlockServer<D> {
             Ok(gate) => reply.push_item(SendItem::cap(gate.sel(), rights::RWSD, 0)),
             Err(e) => return Err(e),
         }
-        log::debug!("new client of \"{}\", {request:?}", request.device);
+        limited(
+            Source::Client,
+            Level::Debug,
+            format_args!("new client of \"{}\", {request:?}", request.device),
+        );
         Ok(Some((unit, client)))
     }
 
@@ -412,7 +442,11 @@ impl<D: Disk> BlockServer<D> {
             Ok(0) => unit.close(client),
             Ok(_) => {}
             Err(e) => {
-                log::warn!("a client did not take its device: {e}");
+                limited(
+                    Source::Client,
+                    Level::Warn,
+                    format_args!("a client did not take its device: {e}"),
+                );
                 unit.close(client);
             }
         }

@@ -11,6 +11,7 @@ use crate::mem::guard::Guarded;
 use crate::mem::{
     AttachOptions, Dataspace, DmaDomain, DmaMapping, DmaRun, Region, SharedMem, heap,
 };
+use crate::serve::client_mem::MemoryOwner;
 use crate::{Error, Result};
 
 /// Bytes that registration needs at most for a piece of a dataspace: a run in the list that is made,
@@ -62,14 +63,16 @@ pub(super) struct MapCounters {
 pub struct Registered {
     _dma: DmaMapping,
     guarded: Guarded,
-    _region: Region,
+    region: Region,
     counters: Rc<MapCounters>,
 }
 
-impl Registered {
-    /// Whether a page of it was found missing.
-    pub fn is_lost(&self) -> bool {
-        self.guarded.is_lost()
+impl MemoryOwner for Registered {
+    /// A page of it was found missing, or the dataspace is gone: deleted by the client, or with the
+    /// task that made it. The kernel empties all slots of an object before anybody can get its
+    /// memory, so our own slot tells.
+    fn is_lost(&self) -> bool {
+        self.guarded.is_lost() || !self.region.dataspace().is_there()
     }
 }
 
@@ -126,19 +129,14 @@ pub(super) fn map(
     counters.maps.set(counters.maps.get() + 1);
     // Its server was asked for its size and has answered, so the guard may ask it as well.
     let guarded = Guarded::new(&region, range.offset);
-    let owner = Registered { _dma: dma, guarded, _region: region, counters: counters.clone() };
+    let owner = Registered { _dma: dma, guarded, region, counters: counters.clone() };
     Ok(Mapped { window, runs, owner })
 }
 
 /// The runs of a mapping without its first `before` bytes, which are less than a page.
 fn runs_from(dma: &DmaMapping, before: u64, whole: u64) -> Vec<DmaRun> {
     let runs = dma.runs(whole).into_iter();
-    runs.map(|run| cut(run.offset, run.len, run.addr, before)).filter(|r| r.len > 0).collect()
-}
-
-fn cut(offset: u64, len: u64, addr: u64, before: u64) -> DmaRun {
-    let skip = before.saturating_sub(offset).min(len);
-    DmaRun { offset: (offset + skip).saturating_sub(before), len: len - skip, addr: addr + skip }
+    runs.map(|run| run.without_first(before)).filter(|r| r.len > 0).collect()
 }
 
 #[cfg(test)]
@@ -154,10 +152,11 @@ mod tests {
 
     #[test]
     fn runs_start_where_the_range_does() {
-        assert_eq!(cut(0, 0x1000, 0x9000, 0x10), DmaRun { offset: 0, len: 0xff0, addr: 0x9010 });
-        let second = cut(0x1000, 0x2000, 0x4000, 0x10);
-        assert_eq!(second, DmaRun { offset: 0xff0, len: 0x2000, addr: 0x4000 });
-        assert_eq!(cut(0, 0x1000, 0x9000, 0), DmaRun { offset: 0, len: 0x1000, addr: 0x9000 });
+        let first = DmaRun { offset: 0, len: 0x1000, addr: 0x9000 };
+        let cut = DmaRun { offset: 0, len: 0xff0, addr: 0x9010 };
+        assert_eq!((first.without_first(0x10), first.without_first(0)), (cut, first));
+        let second = DmaRun { offset: 0x1000, len: 0x2000, addr: 0x4000 };
+        assert_eq!(second.without_first(0x10), DmaRun { offset: 0xff0, ..second });
     }
 
     /// What was called: the protocol, and the opcode.

@@ -18,11 +18,12 @@ use crate::abi::cap::rights;
 use crate::bus::vbus::ResourceKind;
 use crate::bus::{self, Device, Interrupt, PciDevice, Vbus};
 use crate::cap::{CapRef, Object};
-use crate::env::{Env, StartError};
+use crate::env::{AtEnd, Env, StartError};
 use crate::mem::{DmaDomain, DmaSpace};
 use crate::serve::block::{Backend, VirtioDisk};
 use crate::virtio::block::{BlockDevice, BlockError, Options};
 use crate::virtio::mmio::{self, MmioError};
+use crate::virtio::negotiate::stop_at_end;
 use crate::virtio::pci::{self, Interrupts, MsiMessage, PciError, PciTransport};
 use crate::virtio::spec::block::{ID_SIZE, SECTOR_SIZE};
 use crate::{Error, Result};
@@ -174,9 +175,10 @@ fn probe(device: &Device, domains: &mut Domains, count: usize) -> Probed<Option<
     }
     // The driver of a disk stays for as long as the program, and so do the registers.
     core::mem::forget(registers);
+    let stop = mmio::status_register(window).map(stop_at_end);
     let version = if transport.requires_legacy_layout() { "legacy MMIO" } else { "MMIO" };
     let line = device.interrupt(0).map_err(failed("bind its interrupt"))?;
-    bring_up(device, transport, version, [line].into(), domains, count).map(Some)
+    bring_up(device, transport, stop, version, [line].into(), domains, count).map(Some)
 }
 
 fn probe_pci(
@@ -203,7 +205,8 @@ fn probe_pci(
         }
     };
     let transport = transport.map_err(ProbeError::Pci)?;
-    bring_up(device, transport, kind, interrupts, domains, count).map(Some)
+    let stop = transport.status_register().map(stop_at_end);
+    bring_up(device, transport, stop, kind, interrupts, domains, count).map(Some)
 }
 
 /// A transport that interrupts by these messages: the first for the configuration, the last for
@@ -233,6 +236,7 @@ fn is_disk(transport: &impl Transport, device: &Device) -> bool {
 fn bring_up<T: Transport + 'static>(
     device: &Device,
     transport: T,
+    stop: Option<AtEnd>,
     kind: &str,
     interrupts: Vec<Arc<Interrupt>>,
     domains: &mut Domains,
@@ -247,7 +251,7 @@ fn bring_up<T: Transport + 'static>(
         BlockDevice::new(transport, &dma, Options::default()).map_err(ProbeError::Block)?;
     // With two interrupts one of them is for the configuration alone.
     let config = (interrupts.len() > 1).then_some(CONFIG_INTERRUPT);
-    let disk = VirtioDisk::new(driver, config);
+    let disk = VirtioDisk::new(driver, config).with_stop(stop);
     let mut names = Vec::new();
     names.extend(text(&disk.info().id));
     names.push(alloc::format!("virtio{count}"));

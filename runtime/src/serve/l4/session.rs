@@ -1,5 +1,7 @@
 //! What the event loop keeps of a client, besides what the server of the disk does.
 
+use log::Level;
+
 use crate::abi::cap::{Sel, op, rights};
 use crate::abi::item::SendItem;
 use crate::abi::proto;
@@ -7,6 +9,7 @@ use crate::abi::tag::Tag;
 use crate::abi::timeout::{Timeout, Timeouts};
 use crate::arch;
 use crate::cap::{Cap, Factory, Gate, Held, Irq, Object, Task};
+use crate::log::{Source, limited};
 use crate::mem::{AttachOptions, Backing, Dataspace, Region, SharedMem};
 use crate::serve::block::{ClientId, Notify};
 use crate::virtio::spec::l4page as page;
@@ -46,8 +49,6 @@ pub(super) struct Session {
     waited: bool,
     /// A failure of the client has been logged.
     pub failure_told: bool,
-    /// How many failures there were.
-    pub failures: u32,
     /// The client has gone; the device may still work on its requests.
     pub leaving: bool,
 }
@@ -88,7 +89,6 @@ impl Parts {
             notify: None,
             waited: false,
             failure_told: false,
-            failures: 0,
             leaving: false,
         }
     }
@@ -134,7 +134,11 @@ impl Drop for Session {
     fn drop(&mut self) {
         for sel in [self.kick.sel(), self.page.dataspace().sel()] {
             if let Err(e) = Task::own().delete(sel) {
-                log::warn!("an object of a former client stays: {e}");
+                limited(
+                    Source::Client,
+                    Level::Warn,
+                    format_args!("an object of a former client stays: {e}"),
+                );
             }
         }
     }

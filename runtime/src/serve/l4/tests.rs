@@ -117,6 +117,8 @@ struct World {
     stuck: Rc<RefCell<bool>>,
     /// How often the server slept.
     sleeps: u32,
+    /// How long a sleep takes, in microseconds.
+    sleep_time: u64,
 }
 
 type Shared = Rc<RefCell<World>>;
@@ -132,6 +134,7 @@ impl World {
             op::WAIT => return self.deliver(utcb),
             op::RECV => {
                 self.sleeps += 1;
+                crate::env::test_clock::advance(self.sleep_time);
                 utcb.set_error(3);
                 return (Tag::ERROR, 0);
             }
@@ -465,6 +468,26 @@ fn a_device_that_never_answers_makes_others_wait_once_for_a_reset() {
         server.work();
         assert_eq!(client.status(), 0);
     });
+}
+
+#[test]
+fn a_wait_for_a_device_ends_by_the_clock_however_long_a_sleep_takes() {
+    // Sleeps are rounded up to the timer of the kernel.
+    for (sleep_time, sleeps) in [(1_000, 500), (10_000, 50), (700_000, 1)] {
+        run(|world, server| {
+            world.borrow_mut().sleep_time = sleep_time;
+            let mut client = Reader::start(world, server, &["device=d0"]);
+            *world.borrow().stuck.borrow_mut() = true;
+            client.read();
+            server.work();
+            let before = world.borrow().sleeps;
+            assert_eq!(
+                send(world, server, (client.label, 0, vec![0], false)),
+                Some((0, Vec::new()))
+            );
+            assert_eq!(world.borrow().sleeps - before, sleeps);
+        });
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use log::Level;
+
 use super::label::{CLIENTS_MAX, Label};
 use super::memory::{self, MapCounters, Registered, Trust};
 use super::message::{DEVICE_INTERFACES, DeviceRequest, Range};
@@ -13,6 +15,7 @@ use crate::abi::Word;
 use crate::bus::Interrupt;
 use crate::cap::{Cap, CapRef, Factory, Gate, Thread};
 use crate::ipc::Msg;
+use crate::log::{Source, limited};
 use crate::mem::{Dataspace, DmaDomain, guard, heap};
 use crate::serve::block::{self, Backend, ClientId, ClientOptions, Rest, Server, Window};
 use crate::serve::stats::Statistics;
@@ -20,9 +23,6 @@ use crate::{Error, Result};
 
 /// Bytes that must be there for a new client. One with all limits at their largest needs 75 KiB.
 const ROOM: usize = 128 * 1024;
-
-/// How many failures of a client are warned of: it can fail and reset as often as it likes.
-const WARNINGS: u32 = 8;
 
 /// A driver of a disk, with interrupts.
 pub trait Disk: Backend {
@@ -227,7 +227,11 @@ impl<D: Disk> Unit<D> {
     pub fn sweep(&mut self) {
         let Self { sessions, server, resources, .. } = self;
         for session in sessions.iter_mut().flatten().filter(|s| !s.leaving && s.is_abandoned()) {
-            log::debug!("a client of {} has gone", resources.names.join(", "));
+            limited(
+                Source::Client,
+                Level::Debug,
+                format_args!("a client of {} has gone", resources.names.join(", ")),
+            );
             session.leaving = true;
             let _ = server.remove_client(session.id);
         }
@@ -347,7 +351,7 @@ impl<D: Disk> Unit<D> {
         let losses = guard::losses();
         let new = core::mem::replace(&mut self.losses, losses) != losses;
         if new {
-            self.server.fail_lost(Registered::is_lost);
+            self.server.fail_lost();
         }
         new
     }
@@ -365,7 +369,11 @@ impl<D: Disk> Unit<D> {
         }
         for interrupt in &self.resources.interrupts {
             if let Err(e) = interrupt.unmask() {
-                log::error!("interrupt of {} is lost: {e}", self.resources.names.join(", "));
+                limited(
+                    Source::Device,
+                    Level::Error,
+                    format_args!("interrupt of {} is lost: {e}", self.resources.names.join(", ")),
+                );
             }
         }
     }
@@ -375,14 +383,9 @@ impl<D: Disk> Unit<D> {
         for session in self.sessions.iter_mut().flatten() {
             let failure = self.server.failure(session.id);
             if let Some(why) = failure.filter(|_| !session.failure_told) {
-                session.failures = session.failures.saturating_add(1);
-                let warn = session.failures <= WARNINGS;
-                let level = if warn { log::Level::Warn } else { log::Level::Debug };
-                log::log!(
-                    level,
-                    "a client of {} has to reset: {why}",
-                    self.resources.names.join(", ")
-                );
+                let names = self.resources.names.join(", ");
+                let text = format_args!("a client of {names} has to reset: {why}");
+                limited(Source::Client, Level::Warn, text);
             }
             session.failure_told = failure.is_some();
         }

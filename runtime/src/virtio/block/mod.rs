@@ -11,6 +11,7 @@ mod start;
 #[cfg(test)]
 mod tests;
 
+use log::Level;
 use virtio_drivers::transport::{InterruptStatus, Transport};
 
 pub use self::error::{BlockError, SubmitError};
@@ -18,6 +19,7 @@ use self::requests::Requests;
 use super::negotiate::{self, DEFAULT_POLLS};
 use super::queue::{self, DeviceNonsense, Queue, StageError};
 use super::spec::block::{DiscardLimits, Info, Op, SECTOR_SIZE, Status, Topology};
+use crate::log::{Source, limited};
 use crate::mem::DmaSegment;
 
 /// The only queue that this driver uses.
@@ -310,7 +312,11 @@ impl<T: Transport> BlockDevice<T> {
             }
             Ok(_) => false,
             Err(e) => {
-                log::warn!("block device changed to a configuration without sense: {e}");
+                limited(
+                    Source::Device,
+                    Level::Warn,
+                    format_args!("block device changed to a configuration without sense: {e}"),
+                );
                 false
             }
         }

@@ -13,6 +13,7 @@ mod tests;
 use alloc::vec::Vec;
 use core::fmt;
 
+use log::Level;
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use virtio_drivers::{Error, PhysAddr};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -20,6 +21,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 pub use self::arena::Arena;
 use super::regs::Registers;
 use super::spec::status;
+use crate::log::{Source, limited};
 use crate::mem::SharedMem;
 use crate::virtio::spec::l4page::{self as page, queue as qpage};
 
@@ -202,7 +204,11 @@ impl<D: L4Device> L4Transport<D> {
         for r in &self.memory {
             let result = self.device.register_ds(r.base, &r.memory, r.offset, r.size);
             if let Err(e) = result {
-                log::error!("l4virtio server does not take memory at {:#x}: {e}", r.base);
+                limited(
+                    Source::Device,
+                    Level::Error,
+                    format_args!("l4virtio server does not take memory at {:#x}: {e}", r.base),
+                );
                 self.failed = true;
             }
         }
@@ -211,7 +217,7 @@ impl<D: L4Device> L4Transport<D> {
 
     fn check<V>(&mut self, what: &str, result: crate::Result<V>) {
         if let Err(e) = result {
-            log::error!("l4virtio server: {what}: {e}");
+            limited(Source::Device, Level::Error, format_args!("l4virtio server: {what}: {e}"));
             self.failed = true;
         }
     }

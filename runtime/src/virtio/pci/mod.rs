@@ -14,6 +14,7 @@ mod msix;
 #[cfg(test)]
 mod tests;
 
+use log::Level;
 use virtio_drivers::transport::pci::bus::{DeviceFunctionInfo, HeaderType};
 use virtio_drivers::transport::pci::{VIRTIO_VENDOR_ID, virtio_device_type};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
@@ -26,6 +27,7 @@ pub use self::msix::{MsiMessage, NO_VECTOR, vectors};
 use super::negotiate;
 use super::regs::Registers;
 use super::spec::status;
+use crate::log::{Source, limited};
 use crate::mem::SharedMem;
 
 /// Most queues of a device that the transport knows doorbells for.
@@ -157,6 +159,12 @@ impl<F: PciFunction> PciTransport<F> {
         Ok(Self { _function: function, kind, regs, doorbells, vectors, failed: false })
     }
 
+    /// The device's status register alone, for
+    /// [`stop_at_end`](crate::virtio::negotiate::stop_at_end).
+    pub fn status_register(&self) -> Option<Registers> {
+        self.regs.common.slice(common::DEVICE_STATUS, 1)
+    }
+
     fn select(&self, queue: u16) -> &Registers {
         self.regs.common.write_u16(common::QUEUE_SELECT, queue);
         &self.regs.common
@@ -178,7 +186,11 @@ impl<F: PciFunction> PciTransport<F> {
     fn set_vector(&mut self, register: usize, vector: u16) {
         self.regs.common.write_u16(register, vector);
         if self.regs.common.read_u16(register) != vector {
-            log::error!("virtio device has no resources for interrupt vector {vector}");
+            limited(
+                Source::Device,
+                Level::Error,
+                format_args!("virtio device has no resources for interrupt vector {vector}"),
+            );
             self.failed = true;
         }
     }

@@ -1,6 +1,6 @@
 //! Asking the server for devices that it must not make.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use core::time::Duration;
 
@@ -10,6 +10,7 @@ use l4re_runtime::cap::{Factory, Object};
 use l4re_runtime::client::{DeviceGate, create_device};
 use l4re_runtime::ipc::{self, Msg, Window};
 use l4re_runtime::{Error, Result};
+use l4re_test_support::result::report;
 
 use crate::rig::{Case, Outcome, Rig, named, refused};
 
@@ -121,4 +122,22 @@ fn messages(rig: &mut Rig) -> Outcome {
     }
     let device_op = call(proto::NONE, &[4]);
     refused("a device's message", device_op, &[Error::BADPROTO])
+}
+
+/// How many refused requests are a flood.
+const FLOOD: u32 = 200;
+
+/// Sends so many requests that are refused that not all of them may be logged, and gives the server
+/// the time to say so.
+///
+/// # Errors
+///
+/// If one is not refused.
+pub fn flood(rig: &Rig) -> core::result::Result<String, String> {
+    for _ in 0..FLOOD {
+        refused("nonsense", create(rig, &["no-such-option"]), &[Error::INVAL])?;
+    }
+    ipc::sleep(Duration::from_secs(3));
+    report("refused", FLOOD);
+    Ok("all were refused".into())
 }

@@ -125,9 +125,18 @@ impl Hostile {
     ///
     /// What failed.
     pub fn start(&mut self) -> Result<(), String> {
+        self.start_with(self.features())
+    }
+
+    /// The same with features of the case's own choice.
+    ///
+    /// # Errors
+    ///
+    /// What failed.
+    pub fn start_with(&mut self, features: u64) -> Result<(), String> {
         self.acknowledge()?;
         named("register", self.register(BASE, 0, SIZE as u64))?;
-        self.negotiate(self.features())?;
+        self.negotiate(features)?;
         self.write_queue(ENTRIES, DESC, AVAIL, USED, 1);
         named("queue", self.gate.config_queue(0))?;
         named("start", self.gate.set_status(RUNNING))?;

@@ -4,9 +4,10 @@ use alloc::vec::Vec;
 
 use l4re_runtime::Error;
 use l4re_runtime::cap::{Object, Task};
+use l4re_runtime::client::ClientMemory;
 
-use crate::hostile::{DATA, DESC, ENTRIES, HEADER, Hostile, STATUS};
-use crate::rig::{Case, Outcome, Rig, named, refused};
+use crate::hostile::{BASE, DATA, DESC, ENTRIES, HEADER, Hostile, NO_STATUS, SIZE, STATUS};
+use crate::rig::{Case, Outcome, Rig, named, refused, same};
 
 pub const CASES: &[Case] = &[
     Case { name: "a reset with requests in flight", run: reset },
@@ -18,6 +19,7 @@ pub const CASES: &[Case] = &[
     Case { name: "a page full of nonsense", run: page },
     Case { name: "many clients come and go", run: come_and_go },
     Case { name: "memory that is deleted while it is registered", run: take_memory_away },
+    Case { name: "data in memory that is deleted before it is used", run: delete_data },
 ];
 
 /// Chains for the whole queue, each a read of as much as there is room for.
@@ -135,6 +137,32 @@ fn take_memory_away(rig: &mut Rig) -> Outcome {
         named("delete", Task::own().delete(client.memory.dataspace().sel()))?;
         named("kick", client.kick.trigger())?;
         client.expect_stopped()?;
+        rig.check_good_client_reads()?;
+    }
+    Ok(())
+}
+
+/// The data of a request are in a dataspace of their own, which the server itself never touches: it
+/// finds out all the same that the client does not have it any more, before the device gets it.
+fn delete_data(rig: &mut Rig) -> Outcome {
+    for kind in [0, 1] {
+        let mut client = Hostile::connect(rig, &["shared"])?;
+        client.start()?;
+        let size = 0x1000;
+        let data = named("data", ClientMemory::new(size))?;
+        let elsewhere = BASE + SIZE as u64;
+        named("register", client.gate.register_ds(elsewhere, data.dataspace(), 0, size as u64))?;
+        let chain = [(HEADER, 16, false), (elsewhere, 512, kind == 0), (STATUS, 1, true)];
+        if kind == 0 {
+            let status = client.request(kind, 0, &chain)?;
+            same("a proper request", status, 0)?;
+        }
+        named("delete", Task::own().delete(data.dataspace().sel()))?;
+        client.header(kind, 0);
+        client.chain(DESC, &chain);
+        client.offer(0, 1);
+        client.expect_stopped()?;
+        same("status byte", client.status_byte(), NO_STATUS)?;
         rig.check_good_client_reads()?;
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! ```text
 //! blk-faults --device <id>        every case, then a search for leaks
 //! blk-faults --device <id> --only <part of a name>
+//! blk-faults flood --device <id>  asks for devices that there are not, until the log has said so
 //! blk-faults die --device <id>    ends with requests in flight and says nothing more
 //! ```
 //!
@@ -63,6 +64,9 @@ fn run(env: &'static Env) -> Result<String, String> {
     if options.word() == Some("die") {
         life::start_and_forget(&mut rig)?;
         exit(ExitCode::SUCCESS);
+    }
+    if options.word() == Some("flood") {
+        return factory::flood(&rig);
     }
     let only = options.text("--only").unwrap_or("");
     let (all, failed) = rounds(&mut rig, only)?;

@@ -1,10 +1,11 @@
 //! Requests that are sent properly and ask for something impossible.
 
 use alloc::format;
+use alloc::string::String;
 
 use l4re_runtime::virtio::spec::block::feature;
 
-use crate::hostile::{DATA, HEADER, Hostile, NO_STATUS, Part, STATUS};
+use crate::hostile::{DATA, HEADER, Hostile, NO_STATUS, Part, STATUS, until};
 use crate::rig::{Case, Outcome, Rig, same};
 
 pub const CASES: &[Case] = &[
@@ -18,6 +19,7 @@ pub const CASES: &[Case] = &[
     Case { name: "a read-only client cannot change the disk", run: read_only },
     Case { name: "a header in pieces is read as one", run: pieces },
     Case { name: "requests that fail leave the queue usable", run: many },
+    Case { name: "a client without FLUSH gets its writes flushed", run: write_through },
 ];
 
 const OK: u8 = 0;
@@ -162,4 +164,25 @@ fn many(rig: &mut Rig) -> Outcome {
         }
     }
     client.read_properly()
+}
+
+/// What the disk holds is written back to it, so that it is the same afterwards.
+fn write_through(rig: &mut Rig) -> Outcome {
+    let flushes = |rig: &Rig| rig.stats.read().map_or(0, |s| s.totals.flushes);
+    let writes = |mask: u64| {
+        let mut client = Hostile::connect(rig, &["shared"])?;
+        let offered = client.features() & feature::FLUSH != 0;
+        client.start_with(client.features() & mask)?;
+        client.read_properly()?;
+        let before = flushes(rig);
+        let status = client.request(WRITE, 0, &[HEAD, (DATA, 512, false), TAIL])?;
+        same("write", status, OK)?;
+        let after = || flushes(rig) - before;
+        until(|| after() > 0 || mask == u64::MAX);
+        Ok::<_, String>((after(), offered))
+    };
+    let (sent, _) = writes(u64::MAX)?;
+    same("flushes for a client that sends them itself", sent, 0)?;
+    let (sent, offered) = writes(!feature::FLUSH)?;
+    same("flushes for one that does not", sent, u64::from(offered))
 }

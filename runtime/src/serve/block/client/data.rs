@@ -6,6 +6,7 @@ use crate::serve::block::parts::{Part, Parts};
 use crate::serve::block::request::{Job, Verdict};
 use crate::serve::block::split::{Cursor, next_part};
 use crate::serve::block::{Backend, SubmitError};
+use crate::serve::client_mem::MemoryOwner;
 use crate::serve::device::Failure;
 use crate::serve::ring::RingError;
 use crate::virtio::spec::block::{Op, SECTOR_SIZE, Status};
@@ -47,12 +48,16 @@ enum Step {
     Failed,
 }
 
-impl<R> Client<R> {
+impl<R: MemoryOwner> Client<R> {
     /// Takes requests from the queue and gives them to the device, until the queue is empty, the
     /// device is full or `budget` is used up. Each part and each request that is answered without
     /// the device costs one.
     pub fn advance<B: Backend>(&mut self, port: &mut Port<'_, B>, budget: &mut u32) -> Progress {
         let mut taken = 0;
+        if self.has_requests() && self.memory.is_lost() {
+            // The device would get addresses of memory that may be somebody else's by now.
+            self.fail(Failure::MemoryLost);
+        }
         let progress = loop {
             if *budget == 0 {
                 break Progress::More;
@@ -72,8 +77,19 @@ impl<R> Client<R> {
             }
             *budget -= 1;
         };
+        let progress = match self.submit_flush(port) {
+            true => progress,
+            false => Progress::Full,
+        };
         self.note_batch(taken, progress);
         progress
+    }
+
+    /// Whether there is anything for the device. What is wrong with the queue is found when it is
+    /// read.
+    fn has_requests(&mut self) -> bool {
+        let available = self.ring.as_mut().is_some_and(|ring| ring.has_available() == Ok(true));
+        available || self.pending.is_some()
     }
 
     fn note_batch(&mut self, taken: u32, progress: Progress) {
@@ -163,7 +179,8 @@ impl<R> Client<R> {
                 None => return Step::Failed,
             }
         };
-        let Some(tag) = port.parts.take(Part { client: self.index, head, bytes }) else {
+        let part = Part { client: self.index, head: Some(head), bytes };
+        let Some(tag) = port.parts.take(part) else {
             return Step::Full;
         };
         let taken = match op {
@@ -188,6 +205,44 @@ impl<R> Client<R> {
         Step::Taken
     }
 
+    /// Sends a flush for the writes that wait for one. One at a time: those that complete meanwhile
+    /// share the next. `false` if the device is full.
+    fn submit_flush<B: Backend>(&mut self, port: &mut Port<'_, B>) -> bool {
+        if self.unflushed.is_empty() || !self.flushing.is_empty() {
+            return true;
+        }
+        let part = Part { client: self.index, head: None, bytes: 0 };
+        let Some(tag) = port.parts.take(part) else {
+            return false;
+        };
+        if let Err(e) = port.backend.submit(Op::Flush, 0, &[], tag) {
+            port.parts.release(tag);
+            if e == SubmitError::Busy && !port.parts.is_empty() {
+                return false;
+            }
+            core::mem::swap(&mut self.unflushed, &mut self.flushing);
+            self.flushed(Status::IoErr);
+            return true;
+        }
+        core::mem::swap(&mut self.unflushed, &mut self.flushing);
+        port.staged += 1;
+        self.outstanding += 1;
+        self.counters.flushes += 1;
+        true
+    }
+
+    /// A flush has ended: so have the writes that waited for it.
+    fn flushed(&mut self, status: Status) {
+        while let Some(head) = self.flushing.pop() {
+            if status != Status::Ok
+                && let Some(request) = self.request(head)
+            {
+                request.status = status;
+            }
+            self.finish(head);
+        }
+    }
+
     fn request(&mut self, head: u16) -> Option<&mut Request> {
         self.requests.get_mut(usize::from(head))?.as_mut()
     }
@@ -200,9 +255,13 @@ impl<R> Client<R> {
         }
     }
 
-    /// The device has finished a part of the request at `head`.
-    pub fn complete(&mut self, head: u16, status: Status) {
+    /// The device has finished a part of the request at `head`, or a flush.
+    pub fn complete(&mut self, head: Option<u16>, status: Status) {
         self.outstanding = self.outstanding.saturating_sub(1);
+        let Some(head) = head else {
+            self.flushed(status);
+            return;
+        };
         let Some(request) = self.request(head) else {
             return;
         };
@@ -214,10 +273,22 @@ impl<R> Client<R> {
     }
 
     fn finish_if_done(&mut self, head: u16) {
-        let Some(slot) = self.requests.get_mut(usize::from(head)) else {
+        let done = self.request(head).filter(|r| r.outstanding == 0 && !r.staging);
+        let Some(request) = done else {
             return;
         };
-        let Some(request) = slot.take_if(|r| r.outstanding == 0 && !r.staging) else {
+        let write = matches!(request.op, Op::Write | Op::WriteZeroes);
+        if write && request.status == Status::Ok && self.write_through && self.ring.is_some() {
+            // Room for each head by construction, and each is in flight once.
+            self.unflushed.push(head);
+        } else {
+            self.finish(head);
+        }
+    }
+
+    /// Answers the request at `head`.
+    fn finish(&mut self, head: u16) {
+        let Some(request) = self.requests.get_mut(usize::from(head)).and_then(Option::take) else {
             return;
         };
         self.in_flight = self.in_flight.saturating_sub(1);

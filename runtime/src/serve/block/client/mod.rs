@@ -14,7 +14,7 @@ use super::{Counters, MAX_RANGES, SectorRange, Window, config};
 use crate::Error;
 use crate::mem::DmaRun;
 use crate::mem::{DmaSegment, SharedMem};
-use crate::serve::client_mem::ClientMemory;
+use crate::serve::client_mem::{ClientMemory, MemoryOwner};
 use crate::serve::device::{Command, Failure, Identity, QueueChange, StatusChange, Transport};
 use crate::serve::ring::{Layout, Limits, Ring, RingError};
 use crate::virtio::spec::block::{ID_SIZE, Info, feature};
@@ -90,6 +90,13 @@ pub(super) struct Client<R> {
     outstanding: u32,
     /// The request that is being given to the device; its data are in `buffers` or `ranges`.
     pending: Option<data::Pending>,
+    /// The client has not negotiated `FLUSH` although it was offered: each of its writes has to be
+    /// stable when it is answered (virtio 1.2, 5.2.6.2).
+    write_through: bool,
+    /// Heads of writes that the device has done and that wait for a flush.
+    unflushed: Vec<u16>,
+    /// Heads of writes that the flush in flight is for.
+    flushing: Vec<u16>,
     buffers: Buffers,
     ranges: Vec<SectorRange>,
     segments: Vec<DmaSegment>,
@@ -102,7 +109,7 @@ pub(super) struct Client<R> {
     pub counters: Counters,
 }
 
-impl<R> Client<R> {
+impl<R: MemoryOwner> Client<R> {
     pub fn new(index: u16, info: &Info, options: &ClientOptions) -> crate::Result<Self> {
         let size = options.queue_size;
         if !size.is_power_of_two() || size < 4 || !fits(&options.window, info) {
@@ -140,6 +147,9 @@ impl<R> Client<R> {
             in_flight: 0,
             outstanding: 0,
             pending: None,
+            write_through: false,
+            unflushed: Vec::with_capacity(size.into()),
+            flushing: Vec::with_capacity(size.into()),
             buffers: Buffers::new(size),
             ranges: Vec::with_capacity(MAX_RANGES),
             segments: Vec::with_capacity(segments),
@@ -226,6 +236,7 @@ impl<R> Client<R> {
         self.disk.size_max = agreed(feature::SIZE_MAX, self.disk.info.size_max);
         let seg_max = config::seg_max(&self.disk.info, self.queue_size);
         self.disk.seg_max = agreed(feature::SEG_MAX, seg_max);
+        self.write_through = self.disk.info.flush && !negotiated.has(feature::FLUSH);
         if self.layout.is_none()
             && let Ok(QueueChange::Enable(layout)) = self.transport.config_queue(0)
         {
@@ -308,14 +319,14 @@ impl<R> Client<R> {
         self.stop_queue();
     }
 
-    /// The device cannot serve this client any more until it resets.
-    /// Ends service if memory of the client was taken away, as `lost` says of what keeps it mapped.
-    pub fn fail_if_lost(&mut self, lost: impl Fn(&R) -> bool) {
-        if self.memory.owners().any(lost) {
+    /// Ends service if memory of the client was taken away.
+    pub fn fail_if_lost(&mut self) {
+        if self.memory.is_lost() {
             self.fail(Failure::MemoryLost);
         }
     }
 
+    /// The device cannot serve this client any more until it resets.
     fn fail(&mut self, failure: Failure) {
         self.counters.failures += 1;
         self.config_interrupt |= self.transport.fail(failure);
@@ -329,6 +340,12 @@ impl<R> Client<R> {
         self.kicked = false;
         if let Some(pending) = self.pending.take() {
             self.end_staging(pending.head);
+        }
+        for head in self.unflushed.drain(..).chain(self.flushing.drain(..)) {
+            if let Some(slot) = self.requests.get_mut(usize::from(head)) {
+                *slot = None;
+                self.in_flight = self.in_flight.saturating_sub(1);
+            }
         }
     }
 
@@ -381,7 +398,10 @@ impl<R> Client<R> {
     pub fn has_work(&mut self) -> bool {
         match self.ring.as_mut().map(Ring::has_available) {
             None => false,
-            Some(Ok(available)) => available || self.pending.is_some(),
+            Some(Ok(available)) => {
+                let flush = !self.unflushed.is_empty() && self.flushing.is_empty();
+                available || flush || self.pending.is_some()
+            }
             Some(Err(e)) => {
                 self.fail(Failure::Ring(e));
                 // The interrupt for it is due.

@@ -1,6 +1,7 @@
 //! A disk for tests. It uses the clients' memory by DMA address only, as a device does, and it
 //! notices when that memory is not mapped for it any more.
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -44,6 +45,8 @@ pub struct Request {
     pub segments: Vec<DmaSegment>,
     pub ranges: Vec<SectorRange>,
     pub tag: u32,
+    /// How many writes had completed when it was submitted.
+    after: u64,
 }
 
 pub struct Disk {
@@ -67,6 +70,10 @@ pub struct Disk {
     pub on_submit: Option<fn(&[DmaMemory])>,
     pub publishes: u32,
     pub flushes: u32,
+    /// Writes that have completed.
+    pub writes: u64,
+    /// Sectors that a completed write has left in the disk's volatile cache, with its number.
+    volatile: BTreeMap<u64, u64>,
     pub ranges: Vec<(Op, SectorRange)>,
     pub quiet: bool,
 }
@@ -88,9 +95,16 @@ impl Disk {
             on_submit: None,
             publishes: 0,
             flushes: 0,
+            writes: 0,
+            volatile: BTreeMap::new(),
             ranges: Vec::new(),
             quiet: false,
         }
+    }
+
+    /// Whether a sector would be lost with the disk's power.
+    pub fn is_volatile(&self, sector: u64) -> bool {
+        self.volatile.contains_key(&sector)
     }
 
     fn stage(&mut self, request: Request) -> Result<(), SubmitError> {
@@ -125,7 +139,21 @@ impl Disk {
             }
             at += s.len as usize;
         }
-        self.flushes += u32::from(request.op == Op::Flush);
+        match request.op {
+            Op::Write | Op::WriteZeroes => {
+                self.writes += 1;
+                let data = [(request.sector, at as u64 / 512)];
+                let ranges =
+                    request.ranges.iter().map(|r| (r.sector, r.sector + u64::from(r.sectors)));
+                let all = data.into_iter().chain(ranges).flat_map(|(first, end)| first..end);
+                self.volatile.extend(all.map(|sector| (sector, self.writes)));
+            }
+            Op::Flush => {
+                self.flushes += 1;
+                self.volatile.retain(|_, write| *write > request.after);
+            }
+            _ => {}
+        }
         self.ranges.extend(request.ranges.iter().map(|r| (request.op, *r)));
         let bytes = at as u64 - request.sector * 512;
         done(Status::Ok, if request.op == Op::Read { bytes as u32 } else { 0 })
@@ -178,7 +206,8 @@ impl Backend for Disk {
         assert!(sector * 512 + bytes <= self.contents.len() as u64);
         assert_eq!(bytes == 0, op == Op::Flush);
         let segments = segments.into();
-        self.stage(Request { op, sector, segments, ranges: Vec::new(), tag })
+        let after = self.writes;
+        self.stage(Request { op, sector, segments, ranges: Vec::new(), tag, after })
     }
 
     fn submit_ranges(
@@ -189,7 +218,8 @@ impl Backend for Disk {
     ) -> Result<(), SubmitError> {
         assert!(!ranges.is_empty() && ranges.len() <= 4);
         let ranges = ranges.into();
-        self.stage(Request { op, sector: 0, segments: Vec::new(), ranges, tag })
+        let after = self.writes;
+        self.stage(Request { op, sector: 0, segments: Vec::new(), ranges, tag, after })
     }
 
     fn publish(&mut self) {

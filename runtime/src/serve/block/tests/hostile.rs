@@ -10,7 +10,7 @@ use super::rig::{BASE, QUEUE, Rig};
 use crate::serve::device::Failure;
 use crate::serve::ring::RingError;
 use crate::serve::testing::Random;
-use crate::virtio::spec::block::Status;
+use crate::virtio::spec::block::{Info, Status};
 use crate::virtio::spec::l4page as page;
 
 const READ: u32 = 0;
@@ -155,4 +155,32 @@ proptest! {
         rig.run();
         prop_assert!(!rig.clients[0].mapped.get(), "nothing stays mapped");
     }
+}
+
+#[test]
+fn memory_that_was_taken_away_is_no_target_of_the_device() {
+    let mut rig = Rig::new(Disk::new(info(), 16), 2);
+    rig.clients[0].lost.set(true);
+    // Neither what is new nor what is still to be sent reaches the device.
+    rig.clients[0].send(0, READ, 0, 512);
+    rig.clients[0].send(1, 1, 0, 512);
+    rig.kick(0);
+    let before = rig.server.backend().publishes;
+    rig.run();
+    assert_eq!(rig.server.backend().publishes, before);
+    assert!(rig.needs_reset(0));
+    assert_eq!(rig.server.failure(rig.clients[0].id), Some(Failure::MemoryLost));
+    assert_eq!(rig.request(1, READ, 0, 512), 0, "others are served");
+    // In the middle of a request that is given to the device part by part.
+    let mut rig = Rig::new(Disk::new(Info { seg_max: 2, ..info() }, 1), 1);
+    rig.server.backend().hold = true;
+    rig.clients[0].send(0, READ, 0, 8192);
+    rig.run();
+    assert_eq!(rig.server.in_flight(), 1);
+    rig.clients[0].lost.set(true);
+    rig.server.backend().hold = false;
+    let before = rig.server.device_counters().completions;
+    rig.run();
+    assert_eq!(rig.server.device_counters().completions, before + 1, "no second part");
+    assert!(rig.needs_reset(0));
 }

@@ -1,5 +1,6 @@
 //! The block server against a fake disk and against clients of all kinds.
 
+mod cache;
 mod disk;
 mod hostile;
 mod life;

@@ -7,6 +7,7 @@ use core::cell::Cell;
 use super::disk::{Disk, DmaMemory};
 use crate::mem::DmaRun;
 use crate::serve::block::{ClientId, ClientOptions, Notify, Rest, Server, StatusReply, Window};
+use crate::serve::client_mem::MemoryOwner;
 use crate::serve::testing::{Arena, Guest, PAGE};
 use crate::virtio::spec::block::Op;
 use crate::virtio::spec::l4page::{self as page, queue as qpage};
@@ -24,11 +25,20 @@ pub const QUEUE: u16 = 64;
 pub const NO_STATUS: u8 = 0xaa;
 
 /// Keeps a client's memory mapped for the device.
-pub struct Owner(Rc<Cell<bool>>);
+pub struct Owner {
+    mapped: Rc<Cell<bool>>,
+    lost: Rc<Cell<bool>>,
+}
+
+impl MemoryOwner for Owner {
+    fn is_lost(&self) -> bool {
+        self.lost.get()
+    }
+}
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.0.set(false);
+        self.mapped.set(false);
     }
 }
 
@@ -61,6 +71,8 @@ pub struct Client {
     pub arena: Arena,
     pub guest: Guest,
     pub mapped: Rc<Cell<bool>>,
+    /// Its memory is somebody else's now.
+    pub lost: Rc<Cell<bool>>,
 }
 
 impl Client {
@@ -171,7 +183,8 @@ impl Rig {
         let arena = Arena::new(PAGES);
         let guest = Guest::new(arena.mem(), BASE, QUEUE);
         let mapped = Rc::new(Cell::new(false));
-        self.clients.push(Client { id, page, arena, guest, mapped });
+        let lost = Rc::default();
+        self.clients.push(Client { id, page, arena, guest, mapped, lost });
         self.clients.len() - 1
     }
 
@@ -191,7 +204,8 @@ impl Rig {
         let mapped = client.mapped.clone();
         let memory = DmaMemory { mem, base, mapped: mapped.clone() };
         self.server.backend().memory.push(memory);
-        self.server.register(client.id, BASE, mem, &runs, Owner(mapped))
+        let owner = Owner { mapped, lost: client.lost.clone() };
+        self.server.register(client.id, BASE, mem, &runs, owner)
     }
 
     pub fn set_status(&mut self, k: usize, raw: u32) -> crate::Result<StatusReply> {
