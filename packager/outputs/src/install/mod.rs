@@ -19,9 +19,11 @@ use l4re_packager_core::elf::{self, Expect};
 use l4re_packager_core::manifest::Kind;
 use l4re_packager_core::package::Binary;
 use l4re_packager_core::target::Target;
+use links::Entry;
 
 mod boot;
 mod image;
+mod links;
 mod place;
 mod root;
 pub mod strip;
@@ -84,12 +86,12 @@ pub struct Installed {
     pub report: Report,
 }
 
-/// Somewhere files can be put.
+/// Somewhere files can be put. All paths are absolute, and the folders in them are no links.
 trait Medium {
-    /// Whether there is a folder of that path.
-    fn is_folder(&mut self, path: &str) -> Result<bool, Failure>;
+    /// What is at a path.
+    fn entry(&mut self, path: &str) -> Result<Entry, Failure>;
 
-    /// Writes a program, making the folders above it, in the place of one that is there.
+    /// Writes a program, making the folders above it, in the place of a file or link that is there.
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure>;
 
     /// Reads a file back.
@@ -121,8 +123,9 @@ pub fn install(options: &Options) -> Result<Installed, Failure> {
     }
     let program = Program::load(options)?;
     let kind = options.kind.or(program.kind);
-    let mut is_folder = |path: &str| medium.is_folder(path);
+    let mut is_folder = |path: &str| is_folder(medium.as_mut(), path);
     let place = place::place(kind, &program.name, options.place.as_deref(), &mut is_folder)?;
+    let place = follow(medium.as_mut(), &place)?;
     let bytes = if options.keep_symbols { program.bytes.clone() } else { program.stripped()? };
     let (size, installed) = (program.bytes.len() as u64, bytes.len() as u64);
     let report = program.report;
@@ -141,6 +144,32 @@ pub fn install(options: &Options) -> Result<Installed, Failure> {
     }
     let file = medium.finish()?;
     Ok(Installed { place, file, size, installed, injected: None, report })
+}
+
+/// Whether there is a folder of that path, links followed.
+fn is_folder(medium: &mut dyn Medium, path: &str) -> Result<bool, Failure> {
+    match links::resolve(path, &mut |path| medium.entry(path)) {
+        Ok(path) => Ok(medium.entry(&path)? == Entry::Folder),
+        // A link that leads nowhere is none; that the folders above it do is said by `follow`.
+        Err(failure) if failure.0.iter().all(|finding| finding.code == links::NOWHERE) => Ok(false),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A file's place without links in the folders above it. One in the file's own place is replaced,
+/// not followed.
+fn follow(medium: &mut dyn Medium, place: &str) -> Result<String, Failure> {
+    let (folder, name) = place.rsplit_once('/').unwrap_or(("", place));
+    let folder = links::resolve(folder, &mut |path| medium.entry(path))?;
+    let path = format!("{}/{name}", folder.trim_end_matches('/'));
+    let message = if medium.entry(&folder)? == Entry::File {
+        format!("`{}` is a file, not a folder", folder.escape_debug())
+    } else if medium.entry(&path)? == Entry::Folder {
+        format!("`{}` is a folder", path.escape_debug())
+    } else {
+        return Ok(path);
+    };
+    Err(Diagnostic::error("install-place", message).into())
 }
 
 /// The program to install.

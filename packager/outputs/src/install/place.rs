@@ -45,7 +45,7 @@ pub(super) fn place(
 }
 
 /// A path in the system: absolute, with names that every file system and its tools take.
-fn check(path: &str) -> Result<(), Failure> {
+pub(super) fn check(path: &str) -> Result<(), Failure> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-+@".contains(c);
     let reason = if !path.starts_with('/') || path.len() < 2 {
         "must be a path in the system that starts with /"

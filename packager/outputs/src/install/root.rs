@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Medium;
-use l4re_packager_base::draft_file;
-use l4re_packager_base::{Diagnostic, Failure};
+use super::links::Entry;
+use l4re_packager_base::{Failure, draft_file};
 
 /// The folder, and the file that is not in its place yet.
 pub(super) struct Root {
@@ -25,53 +25,39 @@ impl Root {
         Ok(Self { folder: resolved, draft: None })
     }
 
-    /// The path on this machine. Links of the system are followed, as `/lib` → `usr/lib`, but not
-    /// out of it: an absolute one means another place here than there.
-    fn resolve(&self, path: &str) -> Result<PathBuf, Failure> {
-        let mut resolved = self.folder.clone();
-        let mut parts = path.split('/').filter(|part| !part.is_empty());
-        while let Some(part) = parts.next() {
-            let next = resolved.join(part);
-            match next.canonicalize() {
-                Ok(there) if there.starts_with(&self.folder) => resolved = there,
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !next.is_symlink() => {
-                    // Nothing is there: nothing below it can be a link.
-                    resolved = next;
-                    resolved.extend(parts.by_ref());
-                }
-                Ok(_) | Err(_) => {
-                    let message = "is a link that leads out of the system, or nowhere";
-                    let help = "make it relative, or name the folder that it means";
-                    let finding = Diagnostic::error("install-link", message).file(&next);
-                    return Err(finding.help(help).into());
-                }
-            }
-        }
-        Ok(resolved)
+    /// The path on this machine.
+    fn host(&self, path: &str) -> PathBuf {
+        self.folder.join(path.trim_start_matches('/'))
     }
 }
 
 impl Medium for Root {
-    fn is_folder(&mut self, path: &str) -> Result<bool, Failure> {
-        Ok(self.resolve(path)?.is_dir())
+    fn entry(&mut self, path: &str) -> Result<Entry, Failure> {
+        let host = self.host(path);
+        let io = |error: io::Error| Failure::io("look at", &host, &error);
+        let kind = match host.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Entry::Nothing),
+            found => found.map_err(io)?.file_type(),
+        };
+        if kind.is_symlink() {
+            let target = host.read_link().map_err(io)?.into_os_string().into_string();
+            let not_utf8 = |_| io(io::Error::other("a link whose target is not UTF-8"));
+            return Ok(Entry::Link(target.map_err(not_utf8)?));
+        }
+        Ok(if kind.is_dir() { Entry::Folder } else { Entry::File })
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        // A link in the file's own place is replaced, not followed.
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        let file = self.resolve(folder)?.join(name);
-        let io = |error: io::Error| Failure::io("write", &file, &error);
-        if file.is_dir() {
-            return Err(io(io::ErrorKind::IsADirectory.into()));
-        }
-        let draft = draft_file(&file, bytes, true).map_err(io)?;
+        let file = self.host(path);
+        let draft =
+            draft_file(&file, bytes, true).map_err(|error| Failure::io("write", &file, &error))?;
         self.draft = Some((file, draft));
         Ok(())
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
-        let resolved = self.resolve(path)?;
-        let path = self.draft.as_ref().map_or(resolved.as_path(), |(_, draft)| draft.path());
+        let host = self.host(path);
+        let path = self.draft.as_ref().map_or(host.as_path(), |(_, draft)| draft.path());
         fs::read(path).map_err(|error| Failure::io("read", path, &error))
     }
 

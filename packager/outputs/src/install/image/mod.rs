@@ -14,6 +14,7 @@ use tempfile::TempPath;
 
 use super::Medium;
 use disk::Partition;
+use fat::boot_sector::BootSector;
 use l4re_packager_base::{Diagnostic, Failure};
 
 mod disk;
@@ -119,10 +120,8 @@ fn file_system(file: &mut File, offset: u64) -> io::Result<Option<Format>> {
     if at(1080, &[0x53, 0xef]) {
         return Ok(Some(Format::Ext));
     }
-    let boot_sector = at(510, &[0x55, 0xaa]);
-    let jump = start.first().is_some_and(|byte| [0xeb, 0xe9].contains(byte));
-    let fat = boot_sector && jump && (at(54, b"FAT") || at(82, b"FAT32"));
-    Ok(fat.then_some(Format::Fat))
+    let sector = start.first_chunk();
+    Ok(sector.and_then(BootSector::parse).map(|_| Format::Fat))
 }
 
 /// The partition of that number, or the only one with a file system that can be written to.

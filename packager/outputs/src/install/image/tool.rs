@@ -24,7 +24,8 @@ pub(super) struct Tool {
 /// What a tool said.
 #[derive(Debug)]
 pub(super) struct Said {
-    pub good: bool,
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
     pub output: Vec<u8>,
     pub errors: String,
 }
@@ -58,7 +59,7 @@ impl Tool {
             return Err(self.missing(&io::ErrorKind::NotFound.into()));
         }
         Ok(Said {
-            good: output.status.success(),
+            code: output.status.code(),
             output: output.stdout,
             errors: String::from_utf8_lossy(&output.stderr).into_owned(),
         })
