@@ -102,7 +102,7 @@ fn what_leaves_the_folder_is_refused() {
         "../udi-pkg.1/d/1/c/src/x.c",
         "udi-pkg.1/d/1/c/src/../../../../../etc/passwd",
         "udi-pkg.1//d/1/c/src/x.c",
-        "./udi-pkg.1/d/1/c/src/x.c",
+        "udi-pkg.1/./d/1/c/src/x.c",
         "udi-pkg.1/d/1/c/src/a\\b.c",
         "udi-pkg.1/d/1/c/src/a\x1b[2J.c",
         "udi-pkg.1/d/1/c/other/x.c",
@@ -203,4 +203,79 @@ proptest! {
     fn any_bytes_are_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..3000)) {
         prop_assert!(read(&bytes).is_err());
     }
+}
+
+/// An archive with pax records before a file.
+#[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
+fn with_records(records: &[(&str, &str)], path: &str, data: &[u8]) -> Vec<u8> {
+    let mut archive = Builder::new(Vec::new());
+    let records = records.iter().map(|(key, value)| (*key, value.as_bytes()));
+    archive.append_pax_extensions(records).unwrap();
+    let mut bytes = archive.into_inner().unwrap();
+    bytes.truncate(bytes.len() - 1024);
+    let file = with(path.as_bytes(), EntryType::Regular, |_| {}, data);
+    bytes.extend(file);
+    bytes
+}
+
+#[test]
+fn of_several_records_with_one_key_the_last_counts() {
+    let [first, last] = ["a", "b"].map(|name| format!("udi-pkg.1/demo/1/m/src/{name}.c"));
+    let bytes = with_records(&[("path", &first), ("mtime", "1"), ("path", &last)], "x", b"text");
+    let package = read(&bytes).unwrap();
+    let (_, component) = package.components().next().unwrap();
+    assert_eq!(component.files().map(|(path, _)| path).collect::<Vec<_>>(), ["src/b.c"]);
+    // GNU tar sees it the same way.
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("p.udi"), &bytes).unwrap();
+    let mut tar = std::process::Command::new("tar");
+    let output = tar.arg("-tf").arg(folder.path().join("p.udi")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), last);
+    // Sizes, too: the first one would put the end of the file somewhere else.
+    let bytes = with_records(&[("size", "900"), ("size", "4")], &last, b"text");
+    assert_eq!(read(&bytes).unwrap(), package);
+}
+
+#[test]
+fn impossible_sizes_are_refused() {
+    let path = "udi-pkg.1/demo/1/m/src/a.c";
+    for size in ["-1", "4.5", "", "99999999999999999999", "0x4"] {
+        let message = read(&with_records(&[("size", size)], path, b"text")).unwrap_err();
+        assert!(message.contains("an impossible size"), "{size}: {message}");
+    }
+    let sized = |field: &[u8; 12], kind, path: &str| {
+        let change = |header: &mut Header| header.as_old_mut().size = *field;
+        read(&with(path.as_bytes(), kind, change, b"text"))
+    };
+    let file = EntryType::Regular;
+    assert!(sized(b"00000000004\0", file, path).is_ok());
+    assert!(sized(b"\x80\0\0\0\0\0\0\0\0\0\0\x04", file, path).is_ok());
+    for field in [
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x80\0\0\x01\0\0\0\0\0\0\0\x04",
+        b"00000000009\0",
+        b"-0000000004\0",
+    ] {
+        let message = sized(field, file, path).unwrap_err();
+        assert!(message.contains("an impossible size"), "{field:?}: {message}");
+    }
+    let message = sized(b"77777777777\0", file, path).unwrap_err();
+    assert!(message.contains("larger than what follows"), "{message}");
+    let folder = sized(b"00000000004\0", EntryType::Directory, "udi-pkg.1/demo/");
+    assert!(folder.unwrap_err().contains("the size of a folder"));
+}
+
+#[test]
+fn members_of_the_folder_itself_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("in/udi-pkg.1/demo/1/m/src");
+    fs::create_dir_all(&source).unwrap();
+    fs::write(source.join("a.c"), "text").unwrap();
+    let file = folder.path().join("p.udi");
+    let mut tar = std::process::Command::new("tar");
+    tar.args(["--format=posix", "-cf"]).arg(&file).arg("-C").arg(folder.path().join("in"));
+    assert!(tar.arg(".").status().unwrap().success());
+    let package = read(&fs::read(&file).unwrap()).unwrap();
+    let (place, component) = package.components().next().unwrap();
+    assert_eq!((place.to_string().as_str(), component.files().count()), ("demo/1/m", 1));
 }

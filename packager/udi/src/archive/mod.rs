@@ -16,6 +16,7 @@ use std::fmt;
 
 use l4re_packager_base::Diagnostic;
 
+mod headers;
 mod read;
 mod write;
 

@@ -25,7 +25,7 @@ impl Default for Limits {
 }
 
 /// Size of an archive's blocks.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 impl Package {
     /// Reads a package file.
@@ -43,6 +43,7 @@ impl Package {
             return Err(Diagnostic::error("udi-size", message));
         }
         is_complete(bytes)?;
+        let bytes = &*super::headers::normalised(bytes)?;
         let mut archive = Archive::new(bytes);
         let broken = |error: io::Error| {
             let message = format!("not a POSIX archive, or a damaged one: {error}");
@@ -152,8 +153,13 @@ fn item(mut entry: Entry<'_, &[u8]>) -> Result<Item, Diagnostic> {
     if has_record(&mut entry, &["GNU.sparse."])? {
         return Err(error(format!("`{shown}` is a sparse file; pack it without --sparse")));
     }
-    let plain = path.strip_suffix('/').unwrap_or(&path);
-    if kind == EntryType::Regular && plain != path {
+    // As `tar -C folder .` names its members.
+    let inside = path.strip_prefix("./").unwrap_or(&path);
+    if kind == EntryType::Directory && (inside.is_empty() || inside == ".") {
+        return Ok(Item::Nothing);
+    }
+    let plain = inside.strip_suffix('/').unwrap_or(inside);
+    if kind == EntryType::Regular && plain != inside {
         return Err(error(format!("`{shown}` is a file with the name of a folder")));
     }
     is_below_top(plain, &shown)?;
