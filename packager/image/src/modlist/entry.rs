@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use l4re_packager_base::{Diagnostic, Failure, Report, nearest};
 
-use super::line::Line;
+use super::line::{Line, WORDS};
 use super::read::{Context, List, Placed, wildcards};
 use crate::attrs::Attrs;
 use crate::image::Kind;
@@ -79,6 +79,16 @@ impl Item {
     pub fn is_compressed(&self) -> bool {
         let option = self.placed.as_ref().and_then(|placed| placed.line.option("compress"));
         option.is_some_and(|value| value != Some("none"))
+    }
+
+    /// Whether another item makes the same module.
+    fn is_same(&self, other: &Self) -> bool {
+        let line = |item: &Self| {
+            item.placed.as_ref().map(|p| (p.line.word.clone(), p.line.options.clone()))
+        };
+        (self.kind, &self.file, &self.name, &self.args)
+            == (other.kind, &other.file, &other.name, &other.args)
+            && line(self) == line(other)
     }
 
     /// A finding about its line.
@@ -214,9 +224,18 @@ impl<'a> Builder<'a> {
                 self.state = State::Group(name.into());
             }
             word if word.starts_with("default-") => self.default(placed),
+            word if !WORDS.contains(&word) => self.unknown(placed),
             _ => self.module(placed),
         }
         true
+    }
+
+    /// A word that no tool knows counts where modules are taken from, and nowhere else.
+    fn unknown(&mut self, placed: &Placed) {
+        if !matches!(self.state, State::Outside) {
+            let findings = placed.line.check().into_iter().filter(Diagnostic::is_error);
+            self.report.extend(findings.map(|finding| placed.about(finding)));
+        }
     }
 
     fn default(&mut self, placed: &Placed) {
@@ -247,6 +266,12 @@ impl<'a> Builder<'a> {
         }
         for text in self.values(placed) {
             let item = Item::new(Kind::File, &text, Some(placed));
+            if line.word == "moe" {
+                // Also in a group, which the stock tool does not tell from an entry here.
+                let file = item.file.rsplit('/').next().unwrap_or_default();
+                let root = format!("moe rom/{file} {}", item.args);
+                self.base(Item::new(Kind::Roottask, &root, None), true);
+            }
             if let Some(group) = &group {
                 self.groups.entry(group.clone()).or_default().push(item);
                 continue;
@@ -255,12 +280,6 @@ impl<'a> Builder<'a> {
                 "set" => {}
                 "bootstrap" => self.bootstrap = item,
                 "module-group" => self.module_group(placed, &text),
-                "moe" => {
-                    let root =
-                        format!("moe rom/{}", item.file.rsplit('/').next().unwrap_or_default());
-                    self.base(Item::new(Kind::Roottask, &root, None), true);
-                    self.items.push(item);
-                }
                 word => match Kind::named(word) {
                     Some(kind) if kind != Kind::File => self.base(Item { kind, ..item }, true),
                     _ => self.items.push(item),
@@ -299,20 +318,20 @@ impl<'a> Builder<'a> {
             return Vec::new();
         }
         if line.has("glob") {
-            let text = Path::new(&line.rest);
-            return match wildcards(text) {
-                Ok(paths) => paths.into_iter().map(|path| path.display().to_string()).collect(),
+            // Each word is a pattern or a name of its own.
+            let found = line.rest.split_whitespace().map(|word| wildcards(Path::new(word)));
+            return match found.collect::<Result<Vec<_>, _>>() {
+                Ok(paths) => {
+                    paths.iter().flatten().map(|path| path.display().to_string()).collect()
+                }
                 Err(message) => {
                     self.report.push(placed.error(message));
                     Vec::new()
                 }
             };
         }
-        if line.rest.is_empty() {
-            self.report.push(placed.error(format!("`{}` of what?", line.word)));
-            return Vec::new();
-        }
-        vec![line.rest.clone()]
+        // A word alone says nothing; that was told when the list was read.
+        if line.rest.is_empty() { Vec::new() } else { vec![line.rest.clone()] }
     }
 
     fn finish(self, found: &Placed) -> Entry {
@@ -326,11 +345,14 @@ impl<'a> Builder<'a> {
                 command_line = format!("{command_line} -modaddr={address}");
             }
         }
-        Entry {
-            name: found.line.rest.clone(),
-            command_line,
-            items: bases.map(|base| base.item).chain(self.items).collect(),
-            search: self.search,
+        let mut items: Vec<Item> = bases.map(|base| base.item).collect();
+        for item in self.items {
+            // Groups may share modules. What differs in anything stays, and is told when the image
+            // is made.
+            if !items.iter().any(|other| other.is_same(&item)) {
+                items.push(item);
+            }
         }
+        Entry { name: found.line.rest.clone(), command_line, items, search: self.search }
     }
 }

@@ -94,6 +94,13 @@ impl Line {
             let near = nearest(&self.word, WORDS);
             unknown(format!("`{}` is no kind of line", self.word), near, true);
         }
+        let words = self.rest.split_whitespace().count();
+        if words == 0 {
+            unknown(format!("`{}` of nothing is left out", self.word), None, false);
+        } else if words > 1 && ["group", "modaddr"].contains(&self.word.as_str()) {
+            let message = format!("`{}` takes one word; what follows is left out", self.word);
+            unknown(message, None, false);
+        }
         for (key, _) in &self.options {
             if !OPTIONS.contains(&key.as_str()) && !key.starts_with("attr:") {
                 let near = nearest(key, OPTIONS);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use l4re_packager_base::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report, Severity};
 
 use super::line::{Line, lines};
 
@@ -144,7 +144,9 @@ impl Reader<'_> {
         })?;
         let file = Arc::new(path.to_owned());
         for line in lines(&text) {
-            for finding in line.check() {
+            for mut finding in line.check() {
+                // Only an entry that has such a line cannot be used.
+                finding.severity = Severity::Warning;
                 self.report.push(finding.file(path));
             }
             let placed = Placed { file: Arc::clone(&file), line };

@@ -93,7 +93,7 @@ fn mistakes_are_named_with_their_place() {
             "x.list:2:1: error: `modul` is no kind of line\n  help: did you mean `module`?",
         ),
         ("entry x\nmodule-group g", "x.list:2:1: error: there is no group `g` before this line"),
-        ("entry x\n  module", "x.list:2:3: error: `module` of what?"),
+        ("group g\nmodul a\nentry x", "x.list:2:1: error: `modul` is no kind of line"),
         ("entry y", "error: no entry `x` for arm64"),
         ("include none.inc", "x.list:1:1: error: cannot read"),
         (
@@ -105,6 +105,57 @@ fn mistakes_are_named_with_their_place() {
         let message = entry(dir.path(), text, "x").unwrap_err();
         assert!(message.contains(expected), "{text}: {message}");
     }
+}
+
+/// What the stock tool takes, with the result that it has.
+#[test]
+fn what_is_wrong_elsewhere_or_says_nothing_is_left_out_and_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = "entry old\nmodule-glob x/*\nentry x\nmodule\nmodaddr 0x1 0x2\nmodule l4re\n";
+    let lines = entry(dir.path(), text, "x").unwrap();
+    assert_eq!(lines[3..], ["module l4re", "bootstrap -modaddr=0x1"]);
+    let told = load(&dir.path().join("x.list"), &context(dir.path())).unwrap().report;
+    let told: Vec<_> = told.iter().map(ToString::to_string).collect();
+    for (place, what) in told.iter().zip([
+        "2:1: warning: `module-glob` is no kind of line",
+        "4:1: warning: `module` of nothing is left out",
+        "5:1: warning: `modaddr` takes one word",
+    ]) {
+        assert!(place.contains(what), "{told:?}");
+    }
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+#[test]
+fn groups_may_share_a_module_but_no_arguments_get_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["fiasco", "sigma0", "moe", "l4re", "ned", "x.cfg"] {
+        fs::write(dir.path().join(name), name).unwrap();
+    }
+    let compose = |text: &str| {
+        fs::write(dir.path().join("x.list"), text).unwrap();
+        let context = context(dir.path());
+        let list = load(&dir.path().join("x.list"), &context).unwrap();
+        let entry = Entry::find(&list, "e", &context).unwrap();
+        let mut image = Image::read(Source::from_bytes(support::elf(support::ARM64))).unwrap();
+        image.compose(&entry, &context).map_err(|failure| failure.to_string())?;
+        let lines = image.modules.iter().map(|module| module.command_line.clone());
+        Ok::<_, String>(lines.collect::<Vec<_>>()[2..].to_vec())
+    };
+    let groups = "group a\nmodule l4re -x\nmodule ned\ngroup b\nmodule l4re -x\n";
+    let text = format!("{groups}entry e\nmodule-group a b\nmodule ned\n");
+    assert_eq!(compose(&text).unwrap(), ["moe", "l4re -x", "ned"]);
+    let text = format!("{groups}entry e\nmodule-group a\nmodule l4re -y\n");
+    let message = compose(&text).unwrap_err();
+    assert!(message.contains("x.list:8:1: error: there is a module `l4re` already"), "{message}");
+    // The root task gets what stands behind its script, also out of a group.
+    let wanted = ["moe rom/x.cfg -v a/b", "x.cfg -v a/b"];
+    assert_eq!(compose("entry e\nmoe x.cfg -v a/b\n").unwrap(), wanted);
+    let text = "group g\nmoe x.cfg -v a/b\nentry e\nmodule-group g\n";
+    assert_eq!(compose(text).unwrap(), wanted);
+    // Each word behind `glob` is a pattern.
+    let text = format!("entry e\nmodule[glob] {0}/l4* {0}/ne*\n", dir.path().display());
+    assert_eq!(compose(&text).unwrap(), ["moe", "l4re", "ned"]);
 }
 
 #[test]
