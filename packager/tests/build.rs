@@ -186,6 +186,43 @@ fn only(folder: &Path, start: &str) -> String {
 }
 
 #[test]
+fn another_backend_is_in_the_dry_run_with_all_that_belongs_to_it() {
+    let project = Project::new();
+    // A dry run looks at no component, so any toolchain will do.
+    let toolchain = include_str!("../../rust-toolchain.toml");
+    let toolchain = toolchain.split_once("channel = \"").unwrap().1.split('"').next().unwrap();
+    for backend in ["cranelift", "llvm"] {
+        let mut command = project.packager();
+        let output = command
+            .args(["build", "--dry-run", "--backend", backend, "--toolchain", toolchain])
+            .output()
+            .unwrap();
+        assert_good(&output);
+        let text = String::from_utf8(output.stdout).unwrap();
+        for item in [
+            &format!("RUSTUP_TOOLCHAIN={toolchain}"),
+            &format!("-Zcodegen-backend={backend}"),
+            &format!("/target/packager/{backend}"),
+            "-Zbuild-std=core,alloc,panic_abort",
+            "-Zbuild-std-features=compiler-builtins-no-f16-f128",
+            "-Cpanic=abort",
+            "-Crelocation-model=static",
+            "--release",
+            "--package tiny",
+            "--target aarch64-unknown-none",
+        ] {
+            assert!(text.contains(item), "{item}: {text}");
+        }
+    }
+    let mut command = project.packager();
+    command.args(["build", "--backend", "llvm", "--toolchain", "nightly-1999-01-01"]);
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("the toolchain nightly-1999-01-01 does not work"), "{text}");
+    assert!(text.contains("rustup toolchain install nightly-1999-01-01"), "{text}");
+}
+
+#[test]
 fn a_dry_run_prints_the_commands_and_a_shell_that_runs_them_gets_the_same_program() {
     let project = Project::new();
     let plan = || {

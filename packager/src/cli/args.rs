@@ -94,9 +94,25 @@ pub struct Build {
     /// Make no package, only the program in OUT/bin/<target>; needs no driver.toml
     #[arg(long)]
     pub elf_only: bool,
+    /// Generate code with this backend of a nightly compiler, which also builds the standard library's
+    /// parts (-Z build-std) [default: LLVM of the project's own compiler]
+    #[arg(long, value_enum, value_name = "NAME")]
+    pub backend: Option<BackendArg>,
+    /// With --backend: the nightly toolchain; name one with a date to pin it
+    #[arg(long, value_name = "NAME", default_value = "nightly", requires = "backend")]
+    pub toolchain: String,
     /// Print the commands that would be run, and run none of them
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+}
+
+/// A code generator.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum BackendArg {
+    /// Cranelift
+    Cranelift,
+    /// LLVM
+    Llvm,
 }
 
 /// Check a package, a program or a driver.toml.
@@ -181,8 +197,15 @@ fn client(text: &str) -> Result<Client, &'static str> {
 
 impl From<Build> for build::Options {
     fn from(args: Build) -> Self {
-        let Build { folder, out, target, elf_only, dry_run: _ } = args;
-        Self { folder, out, targets: target, elf_only }
+        let Build { folder, out, target, elf_only, backend, toolchain, dry_run: _ } = args;
+        let backend = backend.map(|generator| {
+            let generator = match generator {
+                BackendArg::Cranelift => build::CodeGenerator::Cranelift,
+                BackendArg::Llvm => build::CodeGenerator::Llvm,
+            };
+            build::Backend { generator, toolchain }
+        });
+        Self { folder, out, targets: target, elf_only, backend }
     }
 }
 

@@ -9,12 +9,14 @@ use crate::package::{self, Binary, Input};
 use crate::target::Target;
 use l4re_packager_base::{Diagnostic, Failure, Progress, Report, place_file};
 
+mod backend;
 mod c;
 mod cargo;
 mod hints;
 mod plan;
 mod toolchain;
 
+pub use backend::{Backend, CodeGenerator};
 pub use cargo::Workspace;
 pub use plan::plan;
 pub use toolchain::Tools;
@@ -33,6 +35,8 @@ pub struct Options {
     pub targets: Vec<String>,
     /// Only build and check the program, make no package.
     pub elf_only: bool,
+    /// Another code generator than that of the project's own toolchain.
+    pub backend: Option<Backend>,
 }
 
 /// What was built.
@@ -94,6 +98,7 @@ struct Project {
     targets: Vec<Target>,
     folder: PathBuf,
     out: PathBuf,
+    backend: Option<Backend>,
     report: Report,
 }
 
@@ -125,7 +130,16 @@ impl Project {
         };
         let targets = names.iter().map(|name| Target::named(name)).collect::<Result<_, _>>()?;
         let out = options.out.clone().unwrap_or_else(|| workspace.root.join("out"));
-        Ok(Self { workspace, manifest, program, targets, folder: folder.clone(), out, report })
+        Ok(Self {
+            workspace,
+            manifest,
+            program,
+            targets,
+            folder: folder.clone(),
+            out,
+            backend: options.backend.clone(),
+            report,
+        })
     }
 
     /// Builds the program for one target and checks it.
@@ -135,7 +149,8 @@ impl Project {
         progress: &mut dyn Progress,
         report: &mut Report,
     ) -> Result<(PathBuf, Vec<u8>, Program), Failure> {
-        let tools = Tools::find(&self.folder, target)?;
+        let tools = Tools::find(&self.folder, target, self.backend.as_ref())?;
+        tools.check_backend()?;
         let c_code = self.manifest.as_ref().and_then(|(manifest, _)| manifest.c.as_ref());
         let mut link = tools.link_args(&self.workspace)?;
         if let Some(c_code) = c_code {

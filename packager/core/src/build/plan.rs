@@ -17,7 +17,7 @@ pub fn plan(options: &Options) -> Result<Vec<String>, Failure> {
     let project = Project::open(options)?;
     let mut lines = Vec::new();
     for target in &project.targets {
-        let tools = Tools::find(&project.folder, target)?;
+        let tools = Tools::find(&project.folder, target, project.backend.as_ref())?;
         let workspace = &project.workspace;
         let mut link = tools.planned_link_args(workspace);
         if let Some(c) = project.manifest.as_ref().and_then(|(manifest, _)| manifest.c.as_ref()) {

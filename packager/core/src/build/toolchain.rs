@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::cargo::{self, Workspace};
-use super::hints;
+use super::{Backend, hints};
 use crate::target::{LinkerScript, Target};
 use l4re_packager_base::{Diagnostic, Failure};
 
@@ -17,8 +17,9 @@ use l4re_packager_base::{Diagnostic, Failure};
 pub struct Tools<'a> {
     pub(super) target: &'a Target,
     script: LinkerScript,
+    pub(super) backend: Option<&'a Backend>,
     folder: PathBuf,
-    sysroot: PathBuf,
+    pub(super) sysroot: PathBuf,
     /// The compiler's own revision: the name under which its library's sources are known to
     /// debuggers.
     revision: String,
@@ -30,23 +31,28 @@ impl<'a> Tools<'a> {
     /// # Errors
     ///
     /// [`Failure`] with the command that installs what is missing.
-    pub fn find(folder: &Path, target: &'a Target) -> Result<Self, Failure> {
+    pub fn find(
+        folder: &Path,
+        target: &'a Target,
+        backend: Option<&'a Backend>,
+    ) -> Result<Self, Failure> {
         let Some(script) = target.linker_script else {
             let message = format!("programs for {} can be checked but not built yet", target.name);
             let help = "there is no linker script for it under linker/";
             return Err(Diagnostic::error("no-linker-script", message).help(help).into());
         };
-        let sysroot = PathBuf::from(rustc(folder, &["--print", "sysroot"])?.trim());
+        let sysroot = PathBuf::from(rustc(folder, backend, &["--print", "sysroot"])?.trim());
         let library = sysroot.join("lib/rustlib").join(&target.rust).join("lib");
-        if !library.is_dir() {
+        // With another code generator the library is built along.
+        if backend.is_none() && !library.is_dir() {
             let message = format!("the Rust library for {} is not installed", target.rust);
             let help = format!("rustup target add {}", target.rust);
             return Err(Diagnostic::error("no-target", message).help(help).into());
         }
-        let version = rustc(folder, &["-vV"])?;
+        let version = rustc(folder, backend, &["-vV"])?;
         let revision = version.lines().find_map(|line| line.strip_prefix("commit-hash: "));
         let revision = revision.unwrap_or("unknown").to_owned();
-        Ok(Self { target, script, folder: folder.into(), sysroot, revision })
+        Ok(Self { target, script, backend, folder: folder.into(), sysroot, revision })
     }
 
     /// Arguments for the linker that every program gets.
@@ -160,10 +166,21 @@ impl<'a> Tools<'a> {
         command
             .args(["rustc", "--quiet", "--release", "--package", package])
             .args(["--target", &self.target.rust, "--target-dir"])
-            .arg(&workspace.target_dir)
+            .arg(self.target_dir(workspace))
             .env("CARGO_ENCODED_RUSTFLAGS", self.flags(workspace))
             .env("CARGO_INCREMENTAL", "0");
+        if let Some(backend) = self.backend {
+            backend.apply(&mut command);
+        }
         command
+    }
+
+    /// Each code generator has a folder of its own: it would throw away what another has built.
+    fn target_dir(&self, workspace: &Workspace) -> PathBuf {
+        match self.backend {
+            Some(backend) => workspace.target_dir.join(backend.generator.name()),
+            None => workspace.target_dir.clone(),
+        }
     }
 
     /// Flags that take this machine's folders out of the program.
@@ -173,6 +190,10 @@ impl<'a> Tools<'a> {
         let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
         let home = home.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo")));
         let mut flags = OsString::from("-Crelocation-model=static");
+        for flag in self.backend.iter().flat_map(|backend| backend.flags()) {
+            flags.push("\u{1f}");
+            flags.push(flag);
+        }
         let mut map = |from: &Path, to: &str| {
             // The separator of CARGO_ENCODED_RUSTFLAGS.
             flags.push("\u{1f}--remap-path-prefix=");
@@ -190,7 +211,7 @@ impl<'a> Tools<'a> {
     }
 
     fn output(&self, workspace: &Workspace) -> PathBuf {
-        workspace.target_dir.join(&self.target.rust).join("release")
+        self.target_dir(workspace).join(&self.target.rust).join("release")
     }
 }
 
@@ -271,9 +292,12 @@ fn not_started(command: &Command, error: &io::Error) -> Failure {
     Diagnostic::error("no-tool", message).help("is it installed?").into()
 }
 
-fn rustc(folder: &Path, args: &[&str]) -> Result<String, Failure> {
+fn rustc(folder: &Path, backend: Option<&Backend>, args: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new("rustc");
     command.current_dir(folder).args(args).env_remove("RUSTUP_TOOLCHAIN");
+    if let Some(backend) = backend {
+        command.env("RUSTUP_TOOLCHAIN", &backend.toolchain);
+    }
     let failed = |message: String| {
         let help = "install Rust from https://rustup.rs";
         Failure::from(Diagnostic::error("no-rustc", message).help(help))
@@ -282,7 +306,10 @@ fn rustc(folder: &Path, args: &[&str]) -> Result<String, Failure> {
         command.output().map_err(|error| failed(format!("cannot start rustc: {error}")))?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("rustc does not work: {}", text.trim())));
+        return Err(match backend {
+            Some(backend) => backend.no_toolchain(text.trim()),
+            None => failed(format!("rustc does not work: {}", text.trim())),
+        });
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -134,6 +134,7 @@ impl Work<'_> {
             out: Some(scratch.path().into()),
             targets: vec![self.target.name.clone()],
             elf_only: true,
+            backend: None,
         };
         let built = build::build(&options, progress)?;
         report.extend(built.report);
