@@ -14,12 +14,13 @@ use l4re_packager_base::{Diagnostic, Failure};
 mod build_files;
 mod capdb;
 mod io;
+pub mod lua;
 mod modlist;
 mod ned;
 mod tree;
 mod usage;
 
-pub use ned::lua_string;
+pub use lua::string as lua_string;
 pub use tree::{Entry, Tree};
 
 /// First line of every generated file that can have a comment, behind the comment's sign.

@@ -2,72 +2,20 @@
 
 use std::fmt::Write;
 
+use l4re_packager_core::package::lua::{self, CREATE, NEED, SCHEDULER};
 use l4re_packager_core::package::lua_string;
 
-/// Priorities, creating devices, and everything else that does not depend on the driver.
-const HEAD: &str = r#"
-local L4 = require("L4")
-local ld = L4.default_loader
-
--- io above drivers above clients: the other way round they crawl, or wait for each other for ever.
-local function scheduler(priority)
-  return L4.Env.user_factory:create(L4.Proto.Scheduler, priority + 10, priority)
-end
-"#;
-
 /// Channels between drivers, by their names.
-const CHANNEL: &str = r#"
--- The same name is the same channel, in the scripts of all drivers.
-channels = channels or {}
-local function channel(name)
-  channels[name] = channels[name] or ld:new_channel()
-  return channels[name]
-end
-"#;
-
-/// A capability that is nothing would vanish without a word.
-const NEED: &str = r#"
-local function need(name, cap)
-  return cap or error("there is no capability for " .. name)
-end
-"#;
+const CHANNEL: &str = include_str!("lua/channel.lua");
 
 /// What scripts that follow find.
-const SERVICE: &str = r#"
--- For the scripts that follow, which run in the same Lua state. `gate` is what clients ask for
--- devices; `create` asks until the driver, which refuses as long as it looks for devices, has one.
-local driver = { gate = server }
-
-function driver:create(...)
-  local factory = L4.cast(L4.Proto.Factory, self.gate)
-  local answer
-  for _ = 1, 100 do
-    local done
-    done, answer = pcall(factory.create, factory, 0, ...)
-    if done and answer then
-      return answer
-    end
-    L4.msleep(100)
-  end
-  if type(answer) == "table" then
-    answer = answer.msg
-  end
-  error("the driver makes no device: " .. tolua_string(answer))
-end
-"#;
+const SERVICE: &str = include_str!("lua/service.lua");
 
 /// Going on.
-const TAIL: &str = r#"
--- The image's own script, with its own arguments.
-local rest = {}
-for i, word in ipairs(arg or {}) do
-  rest[i - 1] = word
-end
-arg = rest
-if rest[0] then
-  dofile(rest[0])
-end
-"#;
+const REST: &str = include_str!("lua/rest.lua");
+
+/// One more bus for the I/O server that the image starts: there cannot be a second server.
+const SHARED_IO: &str = include_str!("lua/shared_io.lua");
 
 /// How the I/O server gets the driver's bus.
 #[derive(Debug)]
@@ -109,7 +57,7 @@ impl Script<'_> {
         let name = self.name;
         let mark = mark(name);
         let mut text =
-            format!("-- vi:ft=lua\n{mark} then goes on with the image's own script.\n{HEAD}");
+            format!("-- vi:ft=lua\n{mark} then goes on with the image's own script.\n{SCHEDULER}");
         if let Some(io) = self.io {
             text.push_str("\nlocal bus = ld:new_channel()\n");
             text.push_str(&if io.shared { shared(io) } else { own(io) });
@@ -123,28 +71,19 @@ impl Script<'_> {
         if !self.caps.is_empty() {
             text.push_str(NEED);
         }
-        let caps = self.capabilities();
         let words =
             std::iter::once(format!("rom/{}", self.program)).chain(self.args.iter().cloned());
-        let _ = write!(
-            text,
-            "\nld:startv({{\n  log = {{ {}, \"b\" }},\n  scheduler = scheduler(0x50),\n  \
-             caps = {{\n{caps}  }},\n}}, {})\n",
-            lua_string(name),
-            words.map(|word| lua_string(&word)).collect::<Vec<_>>().join(", ")
-        );
+        let words: Vec<String> = words.map(|word| lua_string(&word)).collect();
+        text.push('\n');
+        text.push_str(&lua::start(name, 0x50, &self.capabilities(), &words));
         if self.service.is_some() {
-            text.push_str(SERVICE);
-            let _ = write!(
-                text,
-                "\ndrivers = drivers or {{}}\ndrivers[{}] = driver\n",
-                lua_string(name)
-            );
+            text.push_str(CREATE);
+            text.push_str(&lua::fill(SERVICE, &[("NAME", &lua_string(name))]));
         }
         if let Some(user) = self.user {
             let _ = write!(text, "\ndofile({})\n", lua_string(&format!("rom/{user}")));
         }
-        text.push_str(TAIL);
+        text.push_str(REST);
         text
     }
 
@@ -168,41 +107,109 @@ pub(super) fn mark(driver: &str) -> String {
 
 /// An I/O server for the driver.
 fn own(io: &Io) -> String {
-    let files = io.hardware.iter().chain([&io.file]);
-    let files: String =
-        files.map(|file| format!(", {}", lua_string(&format!("rom/{file}")))).collect();
-    format!(
-        "\nld:startv({{\n  log = {{ \"io\", \"g\" }},\n  scheduler = scheduler(0x70),\n  caps = {{\n    \
-         sigma0 = L4.cast(L4.Proto.Factory, L4.Env.sigma0):create(L4.Proto.Sigma0),\n    \
-         icu = L4.Env.icu,\n    \
-         iommu = L4.Env.iommu, -- nothing where there is none\n    \
-         [{}] = bus:svr(),\n  }},\n}}, \"rom/io\"{files})\n",
-        lua_string(&io.bus)
-    )
+    let files = io.hardware.iter().chain([&io.file]).map(String::as_str);
+    format!("\n{}", lua::io([(io.bus.as_str(), "bus".into())], files))
 }
 
-/// One more bus for the I/O server that the image starts: there cannot be a second server.
 fn shared(io: &Io) -> String {
-    format!(
-        r#"
--- The image starts io itself: when it does, io gets one more bus. Until then the driver waits.
-local startv = L4.Loader.startv
-local served = false
-function L4.Loader:startv(env, program, ...)
-  if served or program:match("[^/]*$") ~= "io" then
-    return startv(self, env, program, ...)
-  end
-  served = true
-  env.caps = env.caps or {{}}
-  env.caps[{bus}] = bus:svr()
-  local words = {{ ... }}
-  -- Behind the words there can be a table of environment variables.
-  local place = type(words[#words]) == "table" and #words or #words + 1
-  table.insert(words, place, {file})
-  return startv(self, env, program, table.unpack(words))
-end
-"#,
-        bus = lua_string(&io.bus),
-        file = lua_string(&format!("rom/{}", io.file)),
-    )
+    let (bus, file) = (lua_string(&io.bus), lua_string(&format!("rom/{}", io.file)));
+    lua::fill(SHARED_IO, &[("BUS", &bus), ("FILE", &file)])
+}
+
+#[cfg(test)]
+mod tests {
+    use mlua::Lua;
+
+    use super::*;
+
+    const L4: &str = include_str!("../../../tests/lua/l4.lua");
+
+    /// What ned is told to start by a script, with `before` run first and the rest of the image's
+    /// scripts replaced by `dofile`s that are written down.
+    fn run(before: &str, script: &Script<'_>) -> Result<Vec<String>, String> {
+        let lua = Lua::new();
+        let text = |error: mlua::Error| error.to_string();
+        lua.load(L4).exec().map_err(text)?;
+        lua.load("function dofile(name) calls[#calls + 1] = 'dofile ' .. name end")
+            .exec()
+            .map_err(text)?;
+        lua.load(before).exec().map_err(text)?;
+        lua.load(script.text()).set_name("=script").exec().map_err(text)?;
+        lua.globals().get("calls").map_err(text)
+    }
+
+    fn script<'a>(io: Option<&'a Io>, caps: &'a [(String, String)]) -> Script<'a> {
+        Script {
+            name: "a \"blk\"",
+            program: "blk-drv",
+            args: &[],
+            bus: io.map(|_| "vbus"),
+            io,
+            service: Some("svr"),
+            caps,
+            user: None,
+        }
+    }
+
+    fn io(shared: bool) -> Io {
+        let (bus, file) = ("blk".into(), "blk.io".into());
+        Io { bus, file, hardware: vec!["hw_devices.io".into()], shared }
+    }
+
+    #[test]
+    fn every_form_runs_and_goes_on_with_the_images_script() {
+        let own = io(false);
+        let rest = "arg = { 'rom/x.cfg', 'word' }";
+        assert_eq!(
+            run(rest, &script(Some(&own), &[])).unwrap(),
+            [
+                "rom/io rom/hw_devices.io rom/blk.io | blk icu sigma0",
+                "rom/blk-drv | svr vbus",
+                "dofile rom/x.cfg",
+            ]
+        );
+        let caps = [
+            ("peer".into(), "channel(\"p\"):m(\"rws\")".into()),
+            ("icu".into(), "L4.Env.icu".into()),
+        ];
+        let with = Script { user: Some("u.ned"), ..script(None, &caps) };
+        assert_eq!(run("", &with).unwrap(), ["rom/blk-drv | icu peer svr", "dofile rom/u.ned"]);
+        let none = [("x".into(), "L4.Env.vesa".into())];
+        let message = run("", &script(None, &none)).unwrap_err();
+        assert!(message.contains("there is no capability to pass as x"), "{message}");
+    }
+
+    #[test]
+    fn io_of_the_image_gets_one_more_bus_whatever_stands_behind_its_words() {
+        let shared = io(true);
+        let start = |words: &str| {
+            let rest = format!(
+                "arg = {{ 'x' }}\nfunction dofile()\n  L4.default_loader:startv({{}}, {words})\n  \
+                 L4.default_loader:startv({{}}, 'rom/io', 'again')\nend"
+            );
+            run(&rest, &script(Some(&shared), &[])).unwrap()
+        };
+        let again = "rom/io again | ";
+        let driver = "rom/blk-drv | svr vbus";
+        let expected = [driver, "rom/io rom/a.io rom/blk.io | blk", again];
+        assert_eq!(start("'rom/io', 'rom/a.io'"), expected);
+        let expected = [driver, "rom/io rom/blk.io {} | blk", again];
+        assert_eq!(start("'rom/io', { A = 'b' }"), expected);
+    }
+
+    #[test]
+    fn a_driver_is_asked_again_and_a_refusal_for_ever_is_an_error_with_its_reason() {
+        let user =
+            "arg = { 'x' }\nfunction dofile() calls[1] = drivers['a \"blk\"']:create('d') end";
+        let ask =
+            |answers: &str| run(&format!("answers = {{ {answers} }}\n{user}"), &script(None, &[]));
+        let late = "function() return nil end, function() error('e') end, function(a) return a end";
+        assert_eq!(ask(late).unwrap(), ["d"]);
+        for (answer, wanted) in
+            [("return nil", "nil"), ("error({ msg = 'why' })", "why"), ("error('e', 0)", "e")]
+        {
+            let message = ask(&format!("function() {answer} end")).unwrap_err();
+            assert!(message.contains(&format!("makes no device: {wanted}")), "{message}");
+        }
+    }
 }

@@ -8,33 +8,13 @@ use super::table::table;
 use super::write::pairs;
 use super::{Service, System};
 use l4re_packager_core::manifest::{Cap, Source};
+use l4re_packager_core::package::lua::{self, NEED, SCHEDULER};
 use l4re_packager_core::package::lua_string as string;
-
-/// What every script begins with. A capability that is `nil` vanishes from its table without a word,
-/// so each one is asked for.
-const HEAD: &str = r#"
-local L4 = require("L4")
-local ld = L4.default_loader
-
--- io above drivers above clients: the other way round they crawl, or wait for each other for ever.
-local function scheduler(priority)
-  return L4.Env.user_factory:create(L4.Proto.Scheduler, priority + 10, priority)
-end
-
--- A capability that is nil would vanish from its table without a word.
-local function need(name, cap)
-  if cap == nil then
-    error("there is no capability to pass as " .. name)
-  end
-  return cap
-end
-"#;
 
 /// Arguments of systemd that show what it does.
 const DEBUG: [&str; 2] = ["systemd.log_level=debug", "systemd.debug-shell"];
 
-/// Priorities: io, services that use no other one, from one to its clients, and the lowest.
-const IO: u8 = 0x70;
+/// Priorities: services that use no other one, from one to its clients, and the lowest.
 const DRIVER: u8 = 0x50;
 const STEP: u8 = 0x10;
 const LOWEST: u8 = 0x10;
@@ -97,7 +77,7 @@ fn distance(services: &[Service], service: &Service, limit: u8) -> u8 {
 fn head(what: &str, system: &System) -> String {
     let services = system.services();
     let mut text = format!(
-        "-- vi:ft=lua\n-- Made by the packager from driver.toml and the programs.\n-- {what}\n{HEAD}"
+        "-- vi:ft=lua\n-- Made by the packager from driver.toml and the programs.\n-- {what}\n{SCHEDULER}{NEED}"
     );
     given(&mut text, services);
     let all = || services.iter().flat_map(|service| &service.caps);
@@ -158,35 +138,23 @@ fn io(text: &mut String, buses: &BTreeMap<&str, &Service>) {
         "\n-- Each rom/<driver>.io is one of the files io/<driver>-….io beside this script's folder.\n",
     );
     let files: BTreeSet<String> =
-        buses.values().map(|service| format!(" rom/{}.io", service.driver)).collect();
-    let buses: String =
-        buses.keys().map(|of| format!("    [{0}] = bus[{0}]:svr(),\n", string(of))).collect();
-    let _ = write!(
-        text,
-        "ld:start({{\n  log = {{ \"io\", \"g\" }},\n  scheduler = scheduler({IO:#x}),\n  caps = {{\n    \
-         sigma0 = L4.cast(L4.Proto.Factory, L4.Env.sigma0):create(L4.Proto.Sigma0),\n    \
-         icu = L4.Env.icu,\n    iommu = L4.Env.iommu, -- nothing where there is none\n{buses}  }},\n\
-         }}, \"rom/io rom/hw_devices.io{}\")\n",
-        files.into_iter().collect::<String>()
-    );
+        buses.values().map(|service| format!("{}.io", service.driver)).collect();
+    let files = std::iter::once("hw_devices.io").chain(files.iter().map(String::as_str));
+    let buses = buses.keys().map(|of| (*of, format!("bus[{}]", string(of))));
+    text.push_str(&lua::io(buses, files));
 }
 
 fn start(text: &mut String, tag: &str, priority: u8, caps: &[&Cap], command: &[String]) {
-    let _ = write!(
-        text,
-        "ld:startv({{\n  log = {{ {}, \"b\" }},\n  scheduler = scheduler({priority:#x}),\n  \
-         caps = {{\n",
-        string(tag)
-    );
+    let mut lines = String::new();
     for cap in caps {
         let _ = writeln!(
-            text,
+            lines,
             "    [{0}] = need({0}, {1}),",
             string(&cap.name),
             expression(&cap.name, &cap.source)
         );
     }
-    let _ = writeln!(text, "  }},\n}}, {})", command.join(", "));
+    text.push_str(&lua::start(tag, priority, &lines, command));
 }
 
 /// Where a capability comes from, in Lua.

@@ -3,11 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use super::lua::fill;
 use super::{Example, GENERATED, Variant};
 use crate::target::VirtioMmio;
 
 /// The `compatible` string that io's own description of the boards lacks.
 const VIRTIO_MMIO: &str = "virtio,mmio";
+
+const PCI: &str = include_str!("pci.io");
+const MMIO: &str = include_str!("mmio.io");
+const TRANSPORTS: &str = include_str!("virtio_mmio.io");
 
 /// The files by name.
 pub(super) fn files(example: &Example<'_>) -> BTreeMap<String, String> {
@@ -26,15 +31,7 @@ fn file(example: &Example<'_>, bus: &str, variant: Variant) -> String {
     let mut text = format!("-- vi:ft=lua\n-- {GENERATED}\n");
     if variant == Variant::Pci {
         let ids = quoted(devices.pci.iter().map(|id| format!("PCI/{id}")));
-        let _ = write!(
-            text,
-            "-- Every PCI device that {name} can drive.\n\n\
-             Io.add_vbusses\n{{\n  [\"{bus}\"] = Io.Vi.System_bus(function()\n    \
-             PCI0 = Io.Vi.PCI_bus(function()\n      \
-             dev = wrap(Io.system_bus():match({ids}))\n    end)\n  end),\n}}\n",
-            name = example.name()
-        );
-        return text;
+        return text + &fill(PCI, &[("NAME", example.name()), ("BUS", bus), ("IDS", &ids)]);
     }
     let ids = quoted(devices.compatible.iter().cloned());
     let _ = writeln!(text, "-- Every device of the board that {} can drive.\n", example.name());
@@ -46,12 +43,7 @@ fn file(example: &Example<'_>, bus: &str, variant: Variant) -> String {
             }
         }
     }
-    let _ = write!(
-        text,
-        "Io.add_vbusses\n{{\n  [\"{bus}\"] = Io.Vi.System_bus(function()\n    \
-         dev = wrap(Io.system_bus():match({ids}))\n  end),\n}}\n"
-    );
-    text
+    text + &fill(MMIO, &[("BUS", bus), ("IDS", &ids)])
 }
 
 /// Hardware nodes for the transports, which the platform's own description does not have.
@@ -59,20 +51,16 @@ fn file(example: &Example<'_>, bus: &str, variant: Variant) -> String {
 /// The nodes are made through `_ENV`: a computed name assigned through `_G` makes nothing.
 fn virtio_mmio(platform: &str, slots: &VirtioMmio) -> String {
     let VirtioMmio { base, stride, slots, first_irq } = slots;
-    format!(
-        "-- The virtio-mmio transports of {platform}, with or without a device behind them. Several \
-         share a\n-- page: who may use one of them can reach its neighbours.\n\
-         Io.hw_add_devices(function()\n  for i = 0, {last} do\n    \
-         local base = {base:#010x} + i * {stride:#x}\n    \
-         _ENV[\"vmmio\" .. i] = Io.Hw.Device(function()\n      \
-         Property.hid = \"virtio\" .. i\n      \
-         Property.flags = Io.Hw_device_DF_dma_supported\n      \
-         compatible = {{ \"{VIRTIO_MMIO}\" }}\n      \
-         Resource.reg0 = Io.Res.mmio(base, base + {size:#x})\n      \
-         Resource.irq0 = Io.Res.irq({first_irq} + i, Io.Resource.Irq_type_raising_edge)\n    \
-         end)\n  end\nend)\n\n",
-        last = slots - 1,
-        size = stride - 1,
+    fill(
+        TRANSPORTS,
+        &[
+            ("PLATFORM", platform),
+            ("LAST", &(slots - 1).to_string()),
+            ("BASE", &format!("{base:#010x}")),
+            ("STRIDE", &format!("{stride:#x}")),
+            ("SIZE", &format!("{:#x}", stride - 1)),
+            ("IRQ", &first_irq.to_string()),
+        ],
     )
 }
 

@@ -1,0 +1,6 @@
+ld:startv({
+  log = { @TAG@, "b" },
+  scheduler = scheduler(@PRIORITY@),
+  caps = {
+@CAPS@  },
+}, @COMMAND@)
