@@ -139,7 +139,8 @@ fn for_buildroot(packages: &[Package], host: bool) -> Result<Tree, Failure> {
         let service = Service::of(package)?;
         let unit = (service.unit(), systemd::unit_text(&service));
         let host = host.then(|| ("mk-disk".into(), b"#!/bin/sh\n".to_vec()));
-        Ok(buildroot::Input { package, unit, host })
+        let licences = vec![("LICENSE".into(), b"As you like.\n".to_vec())];
+        Ok(buildroot::Input { package, unit, host, licences })
     };
     buildroot::emit(&packages.iter().map(input).collect::<Result<Vec<_>, Failure>>()?)
 }
@@ -216,6 +217,60 @@ fn one_package_twice_or_with_the_name_of_a_virtual_one_is_refused() {
     let text = FILES.replace("\"tool\"", "\"init\"");
     let message = for_buildroot(&[packages.add(&text, PLAIN)], false).unwrap_err().to_string();
     assert!(message.contains("of the kind `init`"), "{message}");
+}
+
+/// `DISK` under another name, with other words.
+fn disk(packages: &Packages, name: &str, provides: &str, requires: &str) -> Package {
+    let words = format!("provides = [{provides}]\nrequires = [{requires}]");
+    let text = DISK.replace("demo-blk", name).replace("provides = [\"block-driver\"]", &words);
+    packages.add(&text, DRVINFO)
+}
+
+#[test]
+fn who_needs_one_provider_depends_on_it_and_to_select_it_is_an_error() {
+    let packages = Packages::new();
+    for word in ["\"one\"", "\"l4drv-one\""] {
+        let one = disk(&packages, "one", "\"block-driver\"", "");
+        let two = disk(&packages, "two", "", word);
+        let tree = for_buildroot(&[one, two], false).unwrap();
+        let text =
+            |path: &str| String::from_utf8_lossy(&tree.get(path).unwrap().bytes).into_owned();
+        let config = text("package/l4drv-two/Config.in");
+        assert!(config.contains("\tdepends on BR2_PACKAGE_L4DRV_ONE\n"), "{config}");
+        assert!(!config.contains("HAS_"), "{config}");
+        let make = text("package/l4drv-two/l4drv-two.mk");
+        assert!(make.contains("\nL4DRV_TWO_DEPENDENCIES = l4drv-one\n"), "{make}");
+        assert!(make.contains("\nL4DRV_TWO_LICENSE_FILES = LICENSE\n"), "{make}");
+        assert!(tree.get("dist/l4drv-two/LICENSE").is_some());
+        assert!(tree.get("package/one/Config.in").is_none(), "no virtual package");
+        let recipes = buildroot::read(Path::new("br"), &tree).unwrap();
+        assert!(recipes[1].needs.contains("l4drv-one") && recipes[1].requires.is_empty());
+        let mut changed = tree.clone();
+        let config = config.replace("depends on BR2_PACKAGE_L4", "select BR2_PACKAGE_L4");
+        changed.text("package/l4drv-two/Config.in", config);
+        let message = buildroot::read(Path::new("br"), &changed).unwrap_err().to_string();
+        assert!(message.contains("Config.in:4:1: error: selects the provider"), "{message}");
+    }
+}
+
+#[test]
+fn circles_and_names_of_buildroots_own_packages_are_found() {
+    let packages = Packages::new();
+    let refused = |drivers: &[Package]| for_buildroot(drivers, false).unwrap_err().to_string();
+    let own = disk(&packages, "a", "\"x\"", "\"x\"");
+    assert!(refused(&[own]).contains("l4drv-a needs l4drv-a"));
+    let a = disk(&packages, "a", "\"x\"", "\"y\"");
+    let b = disk(&packages, "b", "\"y\"", "\"z\"");
+    let c = disk(&packages, "c", "\"z\"", "\"a\"");
+    let text = refused(&[a, b, c]);
+    assert!(text.contains("l4drv-a needs l4drv-b needs l4drv-c needs l4drv-a"), "{text}");
+    let a = disk(&packages, "a", "\"x\"", "\"y\"");
+    let b = disk(&packages, "b", "\"y\"", "\"z\"");
+    assert!(for_buildroot(&[a, b], false).is_ok());
+    for (provides, requires) in [("\"jpeg\"", ""), ("", "\"jpeg\""), ("\"busybox\"", "")] {
+        let text = refused(&[disk(&packages, "a", provides, requires)]);
+        assert!(text.contains("Buildroot itself has the package"), "{text}");
+    }
 }
 
 #[test]

@@ -130,14 +130,47 @@ fn open(path: &Path, progress: &mut dyn Progress, report: &mut Report) -> Result
     }
 }
 
+/// Bytes of a licence at most.
+const MAX_LICENCE: u64 = 1 << 20;
+
 fn for_buildroot(packages: &[(PathBuf, Package)]) -> Result<Tree, Failure> {
     let mut inputs = Vec::new();
     for (path, package) in packages {
         let service = Service::of(package)?;
         let unit = (service.unit(), systemd::unit_text(&service));
-        inputs.push(buildroot::Input { package, unit, host: host(path, package)? });
+        let licences = licences(path)?;
+        inputs.push(buildroot::Input { package, unit, host: host(path, package)?, licences });
     }
     buildroot::emit(&inputs)
+}
+
+/// The texts of the licences: in the folder, or at the root of the workspace that it belongs to.
+fn licences(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let found = licences_in(folder)?;
+    match build::Workspace::of(folder) {
+        Ok(workspace) if found.is_empty() => licences_in(&workspace.root),
+        _ => Ok(found),
+    }
+}
+
+/// The files of a folder that by their names are licences, sorted.
+fn licences_in(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let failed = |error| Failure::io("read", folder, &error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let about = entry.metadata().map_err(failed)?;
+        let Some(name) = entry.file_name().to_str().map(String::from) else { continue };
+        let is_licence =
+            ["LICENSE", "LICENCE", "COPYING"].iter().any(|word| name.starts_with(word));
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if is_licence && name.chars().all(plain) && about.is_file() && about.len() <= MAX_LICENCE {
+            let bytes = fs::read(entry.path()).map_err(failed)?;
+            found.push((name, bytes));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// The program for the machine that builds. It lies beside `driver.toml`, not in the package.

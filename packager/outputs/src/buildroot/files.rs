@@ -1,5 +1,6 @@
 //! The texts of the tree, in the order and shape that Buildroot's `check-package` wants.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{MARK, NAME, Recipe, upper, virtuals};
@@ -56,6 +57,9 @@ fn config(recipe: &Recipe) -> String {
     for word in &recipe.requires {
         let _ = writeln!(text, "\tdepends on BR2_PACKAGE_HAS_{}", upper(word));
     }
+    for name in &recipe.needs {
+        let _ = writeln!(text, "\tdepends on BR2_PACKAGE_{}", upper(name));
+    }
     for word in &recipe.provides {
         let _ = writeln!(text, "\tselect BR2_PACKAGE_HAS_{}", upper(word));
     }
@@ -88,14 +92,18 @@ fn make(recipe: &Recipe) -> String {
     set("SITE", &format!("$(BR2_EXTERNAL_{NAME}_PATH)/dist/{name}"));
     set("SITE_METHOD", "local");
     set("LICENSE", &recipe.licence);
-    let words = |words: &std::collections::BTreeSet<String>, prefix: &str| {
+    let words = |words: &BTreeSet<String>, prefix: &str| {
         words.iter().map(|word| format!("{prefix}{word}")).collect::<Vec<_>>().join(" ")
     };
     if !recipe.provides.is_empty() {
         set("PROVIDES", &words(&recipe.provides, ""));
     }
-    if !recipe.requires.is_empty() {
-        set("DEPENDENCIES", &words(&recipe.requires, ""));
+    if !recipe.licence_files.is_empty() {
+        set("LICENSE_FILES", &words(&recipe.licence_files, ""));
+    }
+    let needed = recipe.requires.union(&recipe.needs).cloned().collect();
+    if needed != BTreeSet::new() {
+        set("DEPENDENCIES", &words(&needed, ""));
     }
     let folders: Vec<String> = recipe
         .architectures
@@ -118,7 +126,7 @@ fn make(recipe: &Recipe) -> String {
         if !recipe.provides.is_empty() {
             let _ = writeln!(text, "HOST_{symbol}_PROVIDES = {}", words(&recipe.provides, "host-"));
         }
-        if !recipe.requires.is_empty() {
+        if !needed.is_empty() {
             // Otherwise what the target needs would be needed for the machine that builds.
             let _ = writeln!(text, "HOST_{symbol}_DEPENDENCIES =");
         }

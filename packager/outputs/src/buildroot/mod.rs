@@ -13,6 +13,7 @@ use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::check::Package;
 use l4re_packager_core::package::Tree;
 
+mod circle;
 mod files;
 mod read;
 
@@ -36,6 +37,8 @@ pub struct Input<'a> {
     pub unit: (String, String),
     /// Name and content of the program for the machine that builds, if it has one.
     pub host: Option<(String, Vec<u8>)>,
+    /// Names and texts of the licences.
+    pub licences: Vec<(String, Vec<u8>)>,
 }
 
 /// A package of Buildroot.
@@ -53,8 +56,12 @@ pub struct Recipe {
     pub architectures: BTreeMap<String, String>,
     /// Virtual packages that it implements.
     pub provides: BTreeSet<String>,
+    /// Files with the text of the licence.
+    pub licence_files: BTreeSet<String>,
     /// Virtual packages that it needs.
     pub requires: BTreeSet<String>,
+    /// Packages that it needs, and no other provider of what they provide.
+    pub needs: BTreeSet<String>,
     /// File name of the program.
     pub program: String,
     /// The folder it is installed in.
@@ -98,7 +105,9 @@ impl Recipe {
             help,
             architectures,
             provides: driver.provides.iter().cloned().collect(),
+            licence_files: input.licences.iter().map(|(name, _)| name.clone()).collect(),
             requires: driver.requires.iter().cloned().collect(),
+            needs: BTreeSet::new(),
             program: input.package.program.clone(),
             folder: folder.into(),
             unit: input.unit.0.clone(),
@@ -111,8 +120,9 @@ impl Recipe {
 ///
 /// # Errors
 ///
-/// [`Failure`] if two drivers or a driver and a virtual package have one name, or if a driver cannot
-/// be a package of Buildroot.
+/// [`Failure`] if two drivers or a driver and a virtual package have one name, if Buildroot has a
+/// package of that name, if packages need each other in a circle, or if a driver cannot be a package
+/// of Buildroot.
 pub fn emit(inputs: &[Input<'_>]) -> Result<Tree, Failure> {
     let mut report = Report::new();
     let mut recipes: BTreeMap<String, Recipe> = BTreeMap::new();
@@ -134,23 +144,57 @@ pub fn emit(inputs: &[Input<'_>]) -> Result<Tree, Failure> {
         if let Some((file, bytes)) = &input.host {
             tree.program(&format!("dist/{name}/host/{file}"), bytes.clone());
         }
+        for (file, bytes) in &input.licences {
+            tree.text(&format!("dist/{name}/{file}"), String::from_utf8_lossy(bytes).into_owned());
+        }
         if recipes.insert(name.clone(), recipe).is_some() {
             let message = format!("two drivers would be the package {name}");
             report
                 .push(Diagnostic::error("two-packages", message).help("give them different names"));
         }
     }
-    let recipes: Vec<Recipe> = recipes.into_values().collect();
+    let mut recipes: Vec<Recipe> = recipes.into_values().collect();
+    specific(&mut recipes);
+    report.extend(circle::find(&recipes));
     let ((), _) = names(&recipes, report).into_result(())?;
     files::write(&recipes, &mut tree);
     Ok(tree)
 }
+
+/// Makes words that stand for one provider a dependency on that package: nobody would select them.
+fn specific(recipes: &mut [Recipe]) {
+    let provided: BTreeSet<String> =
+        recipes.iter().flat_map(|recipe| recipe.provides.iter().cloned()).collect();
+    let packages: BTreeSet<String> = recipes.iter().map(|recipe| recipe.name.clone()).collect();
+    for recipe in recipes {
+        for word in std::mem::take(&mut recipe.requires) {
+            let name = match word.starts_with(PREFIX) {
+                true => word.clone(),
+                false => format!("{PREFIX}{word}"),
+            };
+            let is_package = packages.contains(&name) || word.starts_with(PREFIX);
+            if is_package && !provided.contains(&word) {
+                recipe.needs.insert(name);
+            } else {
+                recipe.requires.insert(word);
+            }
+        }
+    }
+}
+
+/// The names of Buildroot's own packages, as of August 2026.
+const OWN: &str = include_str!("names.txt");
 
 /// A virtual package and a real one share their symbols' name space.
 fn names(recipes: &[Recipe], mut report: Report) -> Report {
     let symbols: BTreeMap<String, &str> =
         recipes.iter().map(|recipe| (upper(&recipe.name), recipe.name.as_str())).collect();
     for name in virtuals(recipes).keys() {
+        if OWN.lines().any(|own| upper(own) == upper(name)) {
+            let message = format!("Buildroot itself has the package {name}");
+            let help = "choose another word for `provides` and `requires`";
+            report.push(Diagnostic::error("own-package", message).help(help));
+        }
         if let Some(other) = symbols.get(&upper(name)) {
             let message = format!("the virtual package {name} has the name of the package {other}");
             report.push(Diagnostic::error("two-packages", message).help("rename one of them"));

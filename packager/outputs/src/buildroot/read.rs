@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{NAME, Recipe, upper, virtuals};
+use super::{NAME, PREFIX, Recipe, upper, virtuals};
 use l4re_packager_base::{Diagnostic, Failure, Position, Report};
 use l4re_packager_core::package::Tree;
 
@@ -28,6 +28,7 @@ pub fn read(folder: &Path, tree: &Tree) -> Result<Vec<Recipe>, Failure> {
         }
     }
     reader.check_virtuals(&recipes);
+    reader.check_selects(&recipes);
     reader.report.into_result(recipes).map(|(recipes, _)| recipes)
 }
 
@@ -56,8 +57,10 @@ impl Reader<'_> {
         let make = self.text(&make_path);
         let symbol = upper(name);
         let variable = |name: &str| variable(&make, &format!("{symbol}_{name}"));
-        let words = |name: &str| variable(name).split_whitespace().map(str::to_owned).collect();
-        let provides: BTreeSet<String> = words("PROVIDES");
+        let words = |name: &str| -> BTreeSet<String> {
+            variable(name).split_whitespace().map(str::to_owned).collect()
+        };
+        let provides = words("PROVIDES");
         let claimed: BTreeSet<String> = provides.iter().map(|word| upper(word)).collect();
         for (word, line) in &config.selects {
             if !claimed.contains(word) {
@@ -85,6 +88,8 @@ impl Reader<'_> {
             self.error("no-default", &make_path, 0, text);
         }
         let (folder, program) = target_of(&make);
+        let (needs, requires) =
+            words("DEPENDENCIES").into_iter().partition(|word| word.starts_with(PREFIX));
         Recipe {
             name: name.into(),
             version: variable("VERSION"),
@@ -92,11 +97,36 @@ impl Reader<'_> {
             help: config.help,
             architectures: folders(&variable("FOLDER")),
             provides,
-            requires: words("DEPENDENCIES"),
+            licence_files: words("LICENSE_FILES"),
+            requires,
+            needs,
             program,
             folder,
             unit: file_behind(&make, "-m 0644 $(@D)/"),
             host: Some(file_behind(&make, "$(@D)/host/")).filter(|file| !file.is_empty()),
+        }
+    }
+
+    /// To select a provider lets two of them be chosen at once.
+    fn check_selects(&mut self, recipes: &[Recipe]) {
+        let providers: BTreeSet<String> = recipes
+            .iter()
+            .filter(|recipe| !recipe.provides.is_empty())
+            .map(|recipe| upper(&recipe.name))
+            .collect();
+        for recipe in recipes {
+            let path = format!("package/{}/Config.in", recipe.name);
+            for (index, line) in self.text(&path).lines().enumerate() {
+                let name = line.trim().strip_prefix("select BR2_PACKAGE_");
+                let name = name.and_then(|rest| rest.split_whitespace().next());
+                if let Some(name) = name.filter(|name| providers.contains(*name)) {
+                    let text = format!(
+                        "selects the provider BR2_PACKAGE_{name}: two could be chosen at once; write \
+                         `depends on BR2_PACKAGE_{name}`"
+                    );
+                    self.error("selects-provider", &path, index + 1, text);
+                }
+            }
         }
     }
 

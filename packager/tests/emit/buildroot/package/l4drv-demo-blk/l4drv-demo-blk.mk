@@ -9,6 +9,7 @@ L4DRV_DEMO_BLK_SITE = $(BR2_EXTERNAL_L4RE_DRIVERS_PATH)/dist/l4drv-demo-blk
 L4DRV_DEMO_BLK_SITE_METHOD = local
 L4DRV_DEMO_BLK_LICENSE = MIT or Apache-2.0
 L4DRV_DEMO_BLK_PROVIDES = block-driver
+L4DRV_DEMO_BLK_LICENSE_FILES = LICENSE
 L4DRV_DEMO_BLK_FOLDER = $(if $(BR2_aarch64),arm64)
 
 # A finished program that stands alone: it needs neither toolchain nor skeleton,
