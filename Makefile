@@ -12,7 +12,7 @@ GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
 .PHONY: help setup setup-test demo test test-all test-host test-linux test-guest lint doc \
-        bench bench-blk bench-images bench-linux test-l4re package clean
+        bench bench-blk bench-images bench-linux test-l4re install package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -71,6 +71,14 @@ bench-linux: setup-test ## reading a Linux tree, beside kconfiglib
 	@$(CARGO) build -q --release -p l4re-packager
 	@$(CARGO) run -q -p l4re-test-linux --bin bench-linux -- \
 		--packager "$${CARGO_TARGET_DIR:-target}/release/packager"
+
+# Where `cargo install` puts programs.
+PREFIX ?= $${CARGO_INSTALL_ROOT:-$${CARGO_HOME:-$$HOME/.cargo}}
+
+install: setup ## packager, udibuild, udimkpkg and udisetup on PATH: in cargo's bin/, or PREFIX=<folder>
+	@$(CARGO) install -q --locked --path packager --root "$(PREFIX)"
+	@for name in udibuild udimkpkg udisetup; do ln -sf packager "$(PREFIX)/bin/$$name"; done
+	@echo "$(PREFIX)/bin/packager: installed, with udibuild, udimkpkg and udisetup"
 
 package: setup ## the L4Re package of the virtio-blk server, in out/pkg
 	@$(CARGO) run -q -p l4re-packager -- build drivers/blk

@@ -37,6 +37,7 @@ arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
 /usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib
 /usr/include/openssl/opensslv.h libssl-dev
 systemd-analyze systemd
+dialog dialog
 LIST
 
 sudo=

@@ -138,10 +138,9 @@ fn options_outside_of_drivers_are_not_listed_but_found() {
     ]);
     let output = list(tree.path(), &["--search", "card"]);
     assert_eq!(text(&output.stdout), "SUBSYSTEM  SYMBOL  TYPE  DESCRIPTION\n");
-    let note =
-        "not under drivers/, but `packager extract --driver` knows them: SND_X (sound/Kconfig:1)\n";
+    let note = "warning: no driver mentions `card`\n  help: not under drivers/, but `packager \
+                extract --driver` knows them: SND_X (sound/Kconfig:1)\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), note.into()));
-    assert_eq!(text(&list(tree.path(), &["--search", "nothing"]).stderr), "");
     let mut pick = packager();
     pick.arg("pick").arg("--linux-src").arg(tree.path()).args(["--driver", "snd_x"]);
     assert_eq!(
@@ -200,9 +199,45 @@ fn without_a_tree_our_own_servers_are_listed() {
 fn a_subsystem_that_is_not_there_is_answered_with_those_that_are() {
     assert_eq!(
         bad(Path::new(MINI), &["--subsystem", "nett"]),
-        "error: there is no subsystem `nett`\n  help: did you mean `net`? there are: block, cabinet, char, \
-         clk, misc, net, pci, tty, usb, virtio\n"
+        "error: there is no subsystem `nett`\n  help: did you mean `net`? `packager list \
+         --subsystems` lists all 10\n"
     );
+    assert_eq!(
+        bad(Path::new(MINI), &["--subsystem", "x11"]),
+        "error: there is no subsystem `x11`\n  help: `packager list --subsystems` lists all 10\n"
+    );
+}
+
+#[test]
+fn subsystems_are_listed_with_their_numbers_of_drivers() {
+    let out = |args: &[&str]| text(&list(Path::new(MINI), args).stdout);
+    let table = out(&["--subsystems"]);
+    assert!(table.starts_with("SUBSYSTEM  DRIVERS\nblock      5\ncabinet    1\n"), "{table}");
+    let tsv = out(&["--subsystems", "--format", "tsv"]);
+    assert!(tsv.starts_with("subsystem\tdrivers\nblock\t5\n"), "{tsv}");
+    let json = out(&["--subsystems", "--format", "json"]);
+    let json: Vec<serde_json::Value> = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0], serde_json::json!({ "subsystem": "block", "drivers": 5 }));
+    assert_eq!(json.len(), 10);
+}
+
+#[test]
+fn a_search_without_a_hit_says_so_and_where_else_to_look() {
+    let said = |args: &[&str]| {
+        let output = list(Path::new(MINI), args);
+        assert_eq!(output.status.code(), Some(0));
+        text(&output.stderr)
+    };
+    let warning = "warning: no driver mentions `zzz`\n  help: symbol, prompt, help and module names \
+                   were searched, in any case\n";
+    assert_eq!(said(&["--search", "zzz"]), warning);
+    assert_eq!(said(&["--search", "zzz", "--format", "json"]), warning);
+    let text = said(&["--search", "mii"]);
+    assert!(text.contains("--all finds"), "{text}");
+    let text = said(&["--search", "e1000e", "--subsystem", "usb"]);
+    let elsewhere = "no driver in usb mentions `e1000e`\n  help: 1 in other subsystems";
+    assert!(text.contains(elsewhere), "{text}");
+    assert_eq!(said(&["--search", "e1000e"]), "");
 }
 
 #[test]

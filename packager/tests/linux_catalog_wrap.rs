@@ -42,7 +42,7 @@ fn a_driver_is_extracted_and_what_is_missing_is_said() {
     assert!(fresh.len() == 6 && fresh.chars().all(|c| c.is_ascii_alphanumeric()), "{folder}");
     assert!(manifest.contains("driver: E1000\n"), "{manifest}");
     assert!(err(&output).contains("error: E1000 was extracted, but not built"), "{}", err(&output));
-    assert!(err(&output).contains("out/pkg/E1000"), "{}", err(&output));
+    assert!(err(&output).contains("out/pkg/e1000"), "{}", err(&output));
     assert!(!dir.path().join("out").exists());
 }
 
@@ -50,7 +50,7 @@ fn a_driver_is_extracted_and_what_is_missing_is_said() {
 fn the_file_names_tree_driver_and_package() {
     let dir = tempfile::tempdir().unwrap();
     let conf = dir.path().join("driver.conf");
-    fs::write(&conf, format!("LINUX_SRC='{MINI}'\nDRIVER=e1000e # any case\n")).unwrap();
+    fs::write(&conf, format!("LINUX_SRC='{MINI}'\nDRIVER=E1000e # any case\n")).unwrap();
     let output = wrap(dir.path(), &["--config", "driver.conf", "--out", "results"]);
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
     assert!(workspace(&output).1.contains("driver: E1000E\n"));
@@ -70,7 +70,7 @@ fn in_a_workspace_the_package_goes_to_its_root() {
     let inside = dir.path().join("drivers/x");
     let output = wrap(&inside, &["--linux-src", MINI, "--driver", "e1000"]);
     assert_eq!(output.status.code(), Some(3), "{}", err(&output));
-    let package = dir.path().canonicalize().unwrap().join("out/pkg/E1000");
+    let package = dir.path().canonicalize().unwrap().join("out/pkg/e1000");
     assert!(err(&output).contains(&format!("to {}\n", package.display())), "{}", err(&output));
 }
 
@@ -117,6 +117,8 @@ fn what_is_missing_is_said_with_the_way_out() {
     let text = fails(&[]);
     assert!(text.contains("LINUX_SRC=DIR in the file of --config"), "{text}");
     let text = fails(&["--linux-src", "/nowhere", "--driver", "e1000"]);
+    assert!(text.starts_with("/nowhere: error: no such folder"), "{text}");
+    let text = fails(&["--linux-src", "/nowhere"]);
     assert!(text.starts_with("/nowhere: error: no such folder"), "{text}");
     let text = fails(&["--linux-src", MINI]);
     assert!(text.contains("there is no terminal to ask on"), "{text}");

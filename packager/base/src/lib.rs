@@ -1,5 +1,6 @@
 //! What the packager has to say about its input: what is wrong, where, and the way out.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -250,12 +251,28 @@ impl std::error::Error for Failure {}
 
 /// ": did you mean `x`?" material: the known word nearest to `word`, if it is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
+    near(word, known).into_iter().next()
+}
+
+/// The known words that `word` may have been meant to be, the nearest first: those that few slips
+/// (Damerau-Levenshtein) lead to. Of equally near ones that of the same length is first, as a wrong
+/// letter is more likely than one left out, and then the one with more of the same beginning.
+pub fn near<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let length = word.chars().count();
+    let same = |candidate: &str| {
+        candidate.chars().zip(word.chars()).take_while(|(own, other)| own == other).count()
+    };
+    let mut found: Vec<_> = known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(3).max(1))
-        .min()
-        .map(|(_, candidate)| candidate)
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(word, candidate);
+            let longer = candidate.chars().count().abs_diff(length);
+            (distance, longer, Reverse(same(candidate)), candidate)
+        })
+        .filter(|(distance, .., candidate)| *distance <= candidate.len().div_ceil(3).max(1))
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(.., candidate)| candidate).collect()
 }
 
 #[cfg(test)]
@@ -274,6 +291,10 @@ mod tests {
     fn a_near_word_is_found_and_a_far_one_is_not() {
         assert_eq!(nearest("nmae", ["name", "class"]), Some("name"));
         assert_eq!(nearest("x", ["name", "class"]), None);
+        // A wrong letter is likelier than one too many, whatever the alphabet says.
+        assert_eq!(nearest("E1001", ["E100", "E1000", "E1000E"]), Some("E1000"));
+        assert_eq!(nearest("abd", ["xbd", "abc"]), Some("abc"));
+        assert_eq!(near("nett", ["tty", "net", "nettle", "block"]), ["net", "nettle"]);
     }
 
     #[test]

@@ -115,8 +115,10 @@ fn open(path: &Path, progress: &mut dyn Progress, report: &mut Report) -> Result
         return Package::load(path);
     }
     if !path.join(manifest::FILE).is_file() {
-        let message = "neither a driver's folder nor a package";
-        let help = "name a folder with driver.toml";
+        let there = path.exists();
+        let message =
+            if there { "neither a driver's folder nor a package" } else { "no such folder" };
+        let help = "name a folder with driver.toml, or a package that `packager build` made";
         return Err(Diagnostic::error("no-manifest", message).file(path).help(help).into());
     }
     let options = build::Options { folder: path.into(), ..build::Options::default() };

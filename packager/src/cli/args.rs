@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use regex_lite::Regex;
 
@@ -63,6 +63,8 @@ pub enum Verb {
     Image(super::image::ImageArgs),
     /// Add a driver to an image that already boots
     Inject(super::inject::Inject),
+    /// Build a driver of this project, install it and boot it, in one go
+    BuildDriver(super::build_driver::BuildDriver),
     /// Install a package's program below a folder or into an image
     Install(super::install::Install),
     /// Build, pack and set up drivers as UDI packages
@@ -130,9 +132,10 @@ pub struct Check {
 /// The console is shown as it comes. The run passes if every client prints the line
 /// `L4RE-RESULT: pass` before the time limit and nothing crashes behind it.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["package", "image"]).required(true))]
 pub struct Run {
     /// The package's folder
-    #[arg(value_name = "PKG", required_unless_present = "image", conflicts_with = "image")]
+    #[arg(value_name = "PKG")]
     pub package: Option<PathBuf>,
     /// Boot this bootstrap image instead, as it is; with --kernel, a root file system
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["client", "create", "standin"])]
@@ -191,7 +194,7 @@ fn words(text: &str) -> Vec<String> {
     text.split_whitespace().map(String::from).collect()
 }
 
-fn client(text: &str) -> Result<Client, &'static str> {
+pub(super) fn client(text: &str) -> Result<Client, &'static str> {
     Client::parse(text).ok_or("names no program")
 }
 
@@ -245,6 +248,7 @@ impl From<Run> for run::Options {
             clients: args.client,
             create: args.create.iter().map(|text| words(text)).collect(),
             standin: args.standin,
+            program: None,
         }
     }
 }
@@ -285,6 +289,8 @@ mod tests {
             &["packager", "run", "--image", "i", "--initrd", "x"],
             &["packager", "run", "p", "--expect", "x"],
             &["packager", "-q", "-v", "check", "p"],
+            &["packager", "install", "p"],
+            &["packager", "install", "p", "--root", "r", "--image", "i"],
         ] {
             assert_eq!(Cli::try_parse_from(args).unwrap_err().exit_code(), 2, "{args:?}");
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 use serde_json::json;
 
 use super::output::Output;
@@ -19,6 +19,7 @@ use l4re_packager_outputs::install::{self, Installed, Into, Options};
 /// mounting it, checked, and exchanged. A bootstrap image of L4Re gets a driver with the script that
 /// starts it, as `inject` does, and a tool as the file rom/<name>.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("system").args(["root", "image"]).required(true))]
 pub struct Install {
     /// A package's folder, or a program (ELF)
     #[arg(value_name = "PACKAGE")]
@@ -27,9 +28,9 @@ pub struct Install {
     #[arg(value_name = "DEST")]
     place: Option<String>,
     /// Folder that is the root of the system
-    #[arg(long, value_name = "DIR", required_unless_present = "image", conflicts_with = "image")]
+    #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
-    /// Image with the system
+    /// Image with the system: ext2 to ext4, FAT, a disk with partitions, or a boot image of L4Re
     #[arg(long, value_name = "FILE")]
     image: Option<PathBuf>,
     /// Partition of the image, counted from 1 [default: the only one with such a file system]
@@ -95,7 +96,8 @@ pub fn run(args: Install, output: &mut Output) -> bool {
     finish(output, "install", result)
 }
 
-fn done(installed: Installed, dry_run: bool) -> Done {
+/// What is to be said of it.
+pub(super) fn lines(installed: &Installed, dry_run: bool) -> Vec<String> {
     let what = if dry_run { "would be installed" } else { "installed" };
     let mut lines = vec![format!(
         "{}: {what} as {}, {} KiB of {} KiB",
@@ -104,13 +106,20 @@ fn done(installed: Installed, dry_run: bool) -> Done {
         installed.installed.div_ceil(1024),
         installed.size.div_ceil(1024)
     )];
+    if let Some(injected) = &installed.injected {
+        lines.push(format!("with {}", injected.modules.join(", ")));
+        lines.extend(super::inject::about(injected));
+    }
+    lines
+}
+
+fn done(installed: Installed, dry_run: bool) -> Done {
+    let lines = lines(&installed, dry_run);
     let mut json = json!({
         "place": installed.place, "file": installed.file,
         "size": installed.size, "installed": installed.installed,
     });
     if let Some(injected) = &installed.injected {
-        lines.push(format!("with {}", injected.modules.join(", ")));
-        lines.extend(super::inject::about(injected));
         json["added"] = json!(injected.modules);
         json["roottask"] = json!(injected.roottask);
     }

@@ -11,7 +11,7 @@ use super::{Done, finish};
 use l4re_linux_drivers::catalog::servers::here;
 use l4re_linux_drivers::catalog::{Catalog, Entry, Filter, show};
 use l4re_linux_drivers::open::{self, Base, Listed};
-use l4re_packager_base::{Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report};
 
 /// List the drivers of a Linux tree, or the project's own driver servers.
 ///
@@ -29,6 +29,9 @@ pub struct List {
     /// Only this subsystem: the first folder under drivers/
     #[arg(long, value_name = "NAME")]
     pub subsystem: Option<String>,
+    /// Only the names of the subsystems, with the number of their drivers
+    #[arg(long, conflicts_with_all = ["subsystem", "search", "all", "config"])]
+    pub subsystems: bool,
     /// Only what has this word in symbol, prompt, help or module name, in any case
     #[arg(long, value_name = "WORD")]
     pub search: Option<String>,
@@ -70,16 +73,24 @@ pub fn run(args: &List, output: &mut Output) -> bool {
         Ok(entries) => entries,
         Err(failure) => return finish(output, "list", Err(failure)),
     };
+    let mut report = report;
+    if let (Some(word), true) = (&args.search, entries.is_empty()) {
+        report.push(nothing(word, args, &catalog));
+    }
     if output.is_json() {
-        let json = json!({ "drivers": entries });
+        let json = match args.subsystems {
+            true => json!({ "subsystems": show::counts(&catalog.subsystems()) }),
+            false => json!({ "drivers": entries }),
+        };
         return finish(output, "list", Ok(Done { report, lines: Vec::new(), json }));
     }
     output.doubts(&doubts);
     output.report(&report);
-    let written = write(args, &entries);
+    let written = write(args, &catalog, &entries);
     output.note(&summary(&entries, &catalog, args));
-    if let Some(word) = &args.search {
-        outside(&catalog.elsewhere(word), entries.is_empty(), output);
+    let found = args.search.as_ref().filter(|_| !entries.is_empty());
+    if let Some(text) = found.and_then(|word| outside(word, &catalog)) {
+        output.note(&text);
     }
     match written {
         // A reader that has gone (`packager list | head`) has what it wanted.
@@ -107,11 +118,15 @@ fn load(args: &List, output: &mut Output) -> Result<Listed, Failure> {
     }
 }
 
-fn write(args: &List, entries: &[&Entry]) -> io::Result<()> {
+fn write(args: &List, catalog: &Catalog, entries: &[&Entry]) -> io::Result<()> {
     let stdout = io::stdout();
     let width = terminal_width(&stdout);
     let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
+    let counts = catalog.subsystems();
     match args.format {
+        Format::Table if args.subsystems => show::subsystems(&mut out, &counts, true)?,
+        Format::Tsv if args.subsystems => show::subsystems(&mut out, &counts, false)?,
+        Format::Json if args.subsystems => show::subsystems_json(&mut out, &counts)?,
         Format::Table => show::table(&mut out, entries, args.all, width)?,
         Format::Tsv => show::tsv(&mut out, entries)?,
         Format::Json => show::json(&mut out, entries)?,
@@ -125,18 +140,44 @@ fn terminal_width(stdout: &io::Stdout) -> Option<usize> {
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
-/// Says what a search would find outside of `drivers/`: to a person, and wherever there is no other
-/// answer.
-fn outside(found: &str, only: bool, output: &mut Output) {
-    if found.is_empty() {
-        return;
+/// What a search would find outside of `drivers/`.
+fn outside(word: &str, catalog: &Catalog) -> Option<String> {
+    let found = catalog.elsewhere(word);
+    let text =
+        || format!("not under drivers/, but `packager extract --driver` knows them: {found}");
+    (!found.is_empty()).then(text)
+}
+
+/// That a search found nothing, and where else to look.
+fn nothing(word: &str, args: &List, catalog: &Catalog) -> Diagnostic {
+    let what = if args.all { "entry" } else { "driver" };
+    let place = args.subsystem.as_ref().map_or_else(String::new, |name| format!(" in {name}"));
+    let warning = Diagnostic::warning("no-hit", format!("no {what}{place} mentions `{word}`"));
+    let hidden = || {
+        let filter =
+            Filter { all: true, subsystem: args.subsystem.clone(), search: args.search.clone() };
+        catalog.select(&filter).map_or(0, |found| found.len())
+    };
+    let elsewhere = || {
+        let filter = Filter { all: args.all, subsystem: None, search: args.search.clone() };
+        catalog.select(&filter).map_or(0, |found| found.len())
+    };
+    if let Some(text) = outside(word, catalog) {
+        return warning.help(text);
     }
-    let text = format!("not under drivers/, but `packager extract --driver` knows them: {found}");
-    if only { output.tell(&text) } else { output.note(&text) }
+    match (args.subsystem.as_ref().map_or(0, |_| elsewhere()), hidden()) {
+        (0, 0) => warning.help("symbol, prompt, help and module names were searched, in any case"),
+        (0, count) => warning.help(format!("--all finds {count}, which are no drivers")),
+        (count, _) => warning.help(format!("{count} in other subsystems: leave out --subsystem")),
+    }
 }
 
 /// How many there are, and how to see more.
 fn summary(entries: &[&Entry], catalog: &Catalog, args: &List) -> String {
+    if args.subsystems {
+        let count = catalog.subsystems().len();
+        return format!("{count} subsystems; --subsystem NAME lists the drivers of one");
+    }
     let hidden = if args.all { 0 } else { catalog.entries.len() - catalog.drivers() };
     let what = if args.all { "entries" } else { "drivers" };
     let of = match entries.len() {

@@ -1,5 +1,7 @@
 //! The command `packager`: from its arguments to its exit code.
 
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -10,7 +12,9 @@ use l4re_packager_core::elf::Program;
 use l4re_packager_core::{build, check, run};
 
 mod args;
+mod build_driver;
 mod completions;
+mod driver_picker;
 mod emit;
 mod extract;
 mod image;
@@ -24,12 +28,17 @@ mod rootfs;
 mod udi;
 mod wrap;
 
+pub use driver_picker::main as driver_picker;
+
 use args::{Cli, Verb};
 use output::Output;
 
+/// Exit code for a command line that makes no sense, as clap has it.
+const WRONG_USAGE: u8 = 2;
+
 /// Runs the command; the exit code is 0 if all is well, 1 if the work failed, 2 for wrong usage.
 pub fn main() -> ExitCode {
-    if let Some(code) = udi::applet(std::env::args_os().next().as_deref()) {
+    if let Some(code) = applet(std::env::args_os().collect()) {
         return code;
     }
     // Wrong usage ends here, with code 2.
@@ -73,12 +82,32 @@ pub fn main() -> ExitCode {
             Some(options) => run_verb(&mut output, |console| run::run_image(&options, console)),
             None => run_verb(&mut output, |console| run::run(&args.into(), console)),
         },
+        Verb::BuildDriver(args) => build_driver::run(args, &mut output),
         Verb::Install(args) => install::run(args, &mut output),
         Verb::Udi(args) => udi::run(args, &mut output),
         Verb::Completions(args) => completions::completions(&args),
         Verb::Man(args) => completions::man(&args, &mut output),
     };
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    code(good, &output)
+}
+
+/// Runs one of the commands that have a name of their own, if the program is called by that name or
+/// if it is the first argument (`packager udibuild …`), as scripts without links do; its exit code.
+fn applet(args: Vec<OsString>) -> Option<ExitCode> {
+    let name = |arg: &OsString| Some(Path::new(arg).file_name()?.to_str()?.to_owned());
+    let run = |args: &[OsString]| match name(args.first()?)?.as_str() {
+        "driver_picker" => Some(driver_picker::run(args)),
+        name => udi::applet(name, args),
+    };
+    run(&args).or_else(|| run(args.get(1..)?))
+}
+
+fn code(good: bool, output: &Output) -> ExitCode {
+    match good {
+        true => ExitCode::SUCCESS,
+        false if output.wrong_usage() => ExitCode::from(WRONG_USAGE),
+        false => ExitCode::FAILURE,
+    }
 }
 
 /// What is to be said of work that was done.

@@ -14,6 +14,8 @@ pub struct Output {
     json: bool,
     quiet: bool,
     verbose: bool,
+    /// Whether a finding was about the command line.
+    usage: bool,
     /// Only on a terminal: elsewhere nobody wants to read a spinner.
     spinner: Option<ProgressBar>,
 }
@@ -22,12 +24,13 @@ impl Output {
     /// Ways out for these options of the command line.
     pub fn new(json: bool, quiet: bool, verbose: u8) -> Self {
         let spin = io::stderr().is_terminal() && !quiet && !json && verbose == 0;
-        Self { json, quiet, verbose: verbose > 0, spinner: spin.then(spinner) }
+        Self { json, quiet, verbose: verbose > 0, usage: false, spinner: spin.then(spinner) }
     }
 
     /// Prints findings.
     pub fn report(&mut self, report: &Report) {
         self.clear();
+        self.usage |= report.iter().any(|diagnostic| diagnostic.code == "usage");
         let shown = |severity| severity == Severity::Error || !self.quiet;
         for diagnostic in report.iter().filter(|diagnostic| shown(diagnostic.severity)) {
             say(&mut io::stderr(), &diagnostic.to_string());
@@ -53,6 +56,11 @@ impl Output {
         } else if !(self.quiet && ok) {
             lines.iter().for_each(|line| say(&mut io::stdout(), line));
         }
+    }
+
+    /// Whether what was wrong is how the command was called.
+    pub fn wrong_usage(&self) -> bool {
+        self.usage
     }
 
     /// Whether the result is to be one JSON object.
@@ -113,6 +121,13 @@ impl Progress for Output {
         match &self.spinner {
             Some(spinner) => spinner.set_message(text.to_owned()),
             None => self.step_line(text),
+        }
+    }
+
+    fn still(&mut self, work: &mut dyn FnMut()) {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(work),
+            None => work(),
         }
     }
 }

@@ -54,10 +54,13 @@ pub(super) fn choose(
     wanted: &Wanted,
     output: &mut Output,
 ) -> Result<(pick::Choice, Report), Stop> {
-    // What cannot be asked is said before the tree is read.
+    // A wrong folder, and that nobody can be asked, are said before the tree is read.
     let way = match wanted.driver {
         Some(_) => Way::Prompt { hint: false },
-        None => Way::here()?,
+        None => {
+            request.open()?;
+            Way::here()?
+        }
     };
     let Listed { catalog, report, doubts } = open::catalog(request, output)?;
     output.doubts(&doubts);

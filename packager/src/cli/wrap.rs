@@ -14,7 +14,7 @@ use l4re_linux_drivers::conf::DriverConf;
 use l4re_linux_drivers::extract::{self, Destination, Extracted};
 use l4re_linux_drivers::open::{self, Base, Listed, Request};
 use l4re_linux_drivers::pick::{self, Choice, Stop, Way};
-use l4re_linux_drivers::wrap::{Line, Plan, Target};
+use l4re_linux_drivers::wrap::{Line, Plan, Target, package_name};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
 /// What the command ends with if the driver was extracted and then not built.
@@ -124,6 +124,7 @@ fn wrap(args: Wrap, output: &mut Output) -> Result<(Extracted, Report, String), 
         output.tell(&change.to_string());
     }
     let name = name.unwrap_or_else(|| extracted.workspace.manifest.driver.clone());
+    let name = package_name(&name);
     Ok((extracted, report, name))
 }
 
@@ -134,9 +135,14 @@ fn choose(
     file: Option<&Path>,
     output: &mut Output,
 ) -> Result<(Choice, Option<String>), Stop> {
-    // Without a name for the driver somebody must be asked; that this cannot be done is said
-    // before the tree is read.
-    let way = if plan.names_driver() { None } else { Some(Way::here()?) };
+    // Without a name for the driver somebody must be asked. A wrong folder, and that nobody can be
+    // asked, are said before the tree is read.
+    let way = if plan.names_driver() {
+        None
+    } else {
+        request.open()?;
+        Some(Way::here()?)
+    };
     let Listed { catalog, report, doubts } = open::catalog(request, output)?;
     output.doubts(&doubts);
     output.report(&report);

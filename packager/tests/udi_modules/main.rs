@@ -6,7 +6,12 @@
 mod build;
 mod packages;
 #[expect(clippy::unwrap_used, reason = "part of tests")]
+#[path = "../terminal/session.rs"]
+mod session;
+#[expect(clippy::unwrap_used, reason = "part of tests")]
 mod support;
 #[expect(clippy::unwrap_used, reason = "part of tests")]
 #[path = "../terminal/mod.rs"]
 mod terminal;
+
+use terminal::pty;

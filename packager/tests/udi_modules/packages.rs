@@ -7,6 +7,7 @@ use l4re_udi::archive::{Component, File, Limits, Package};
 use l4re_udi::props::Properties;
 use l4re_udi::section;
 
+use crate::session::Session;
 use crate::support::{ABI, LIBRARY, LIBRARY_FILES, Place, ran};
 use crate::terminal;
 
@@ -289,4 +290,21 @@ fn a_package_that_is_not_what_it_says_is_refused_before_anything_is_written() {
             fs::remove_dir_all(place.path("out")).unwrap();
         }
     }
+}
+
+/// What moves while the command works is still while it asks.
+#[test]
+fn a_question_stands_alone_on_its_line() {
+    let place = Place::with_driver();
+    place.good("udimkpkg", &["-t", "source"]);
+    let mut session = Session::start(&mut place.command("udisetup", &["-n", "-c"]), "xterm");
+    let question = "what to set up (numbers, `all`, or nothing to stop):";
+    session.sees(question);
+    // Long enough for a spinner to turn several times. What is seen then does not depend on it.
+    std::thread::sleep(std::time::Duration::from_millis(800));
+    session.types("1\r");
+    let ended = session.end();
+    assert_eq!((ended.code, ended.stdout.lines().count()), (Some(0), 1), "{ended:?}");
+    let line = ended.screen.lines().find(|line| line.contains("(numbers")).unwrap();
+    assert_eq!(line, format!("{question} 1"), "{ended:?}");
 }

@@ -72,6 +72,30 @@ fn what_is_installed_below_a_folder_boots() -> Result<()> {
     serves(&root.join(PLACE.trim_start_matches('/')), folder.path())
 }
 
+/// Boots what `packager build-driver` installed; the root of the workspace is two folders up.
+#[test]
+fn one_command_builds_installs_and_boots_a_driver() -> Result<()> {
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut command = Command::new(env!("CARGO"));
+    command.args([
+        "run",
+        "-q",
+        "-p",
+        "l4re-packager",
+        "--",
+        "build-driver",
+        "virtio-blk",
+        "/opt/drv/",
+    ]);
+    command.arg("--out").arg(folder.path()).args(["--time-limit", "600"]);
+    let output = command.current_dir(workspace).output().context("cargo")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let installed = folder.path().join("root/opt/drv/virtio-blk-drv");
+    let good = output.status.success() && installed.is_file() && text.contains("\npass after ");
+    if good { Ok(()) } else { Err(Error::new(format!("{output:?}"))) }
+}
+
 #[test]
 fn what_is_installed_into_an_image_boots() -> Result<()> {
     let folder = tempfile::tempdir().context("a temporary folder")?;

@@ -116,7 +116,8 @@ impl Project {
         } else if options.elf_only {
             None
         } else {
-            let message = "no driver.toml in this folder";
+            let there = folder.is_dir();
+            let message = if there { "no driver.toml in this folder" } else { "no such folder" };
             let help = "name the driver's folder, or build a plain program with --elf-only";
             return Err(Diagnostic::error("no-manifest", message).file(folder).help(help).into());
         };

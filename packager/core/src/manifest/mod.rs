@@ -84,6 +84,22 @@ impl Kind {
     pub const ALL: [(&'static str, Kind); 3] =
         [("driver", Kind::Driver), ("tool", Kind::Tool), ("init", Kind::Init)];
 
+    /// Programs whose kind is known by their name, where nothing else says it.
+    const KNOWN: [(&'static str, Kind); 7] = [
+        ("virtio-netd", Kind::Driver),
+        ("virtio-9pd", Kind::Driver),
+        ("xhcid", Kind::Driver),
+        ("usbhidd", Kind::Driver),
+        ("pcid-spawner", Kind::Tool),
+        ("inputd", Kind::Tool),
+        ("init", Kind::Init),
+    ];
+
+    /// The kind of a well-known program of that name.
+    pub fn of_program(name: &str) -> Option<Self> {
+        Self::KNOWN.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+    }
+
     /// Its name in the file.
     pub fn name(self) -> &'static str {
         systemd::name_of(&Self::ALL, self)
@@ -162,6 +178,9 @@ pub struct Example {
     /// Arguments for making the client's device, `key=value` or `key`.
     pub create: Vec<String>,
 }
+
+/// Longest name of a driver, in characters.
+pub const NAME_MAX: usize = rules::NAME_MAX;
 
 /// Whether a word can be a driver's name.
 pub fn is_name(word: &str) -> bool {

@@ -59,7 +59,10 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     let licence = checked(document, "licence", licence, rules::licence);
     let kind = match &kind {
         Some(word) => systemd::one_of(document, "kind", &Kind::ALL, word)?,
-        None => Kind::Driver,
+        None => {
+            let name = program.as_ref().or(name.as_ref());
+            name.and_then(|name| Kind::of_program(name)).unwrap_or(Kind::Driver)
+        }
     };
     let optional = |key, word: Option<_>, rule| match word {
         Some(word) => checked(document, key, Some(word), rule).map(Some),

@@ -4,7 +4,7 @@ use std::path::{Component, Path};
 
 /// Longest name of a driver: it is the tag of its log lines, and the name of a folder, of several
 /// files and of a word in `Control`.
-const NAME_MAX: usize = 32;
+pub(super) const NAME_MAX: usize = 32;
 
 /// A name that can be all of that: lower case letters, digits, dashes inside.
 pub(super) fn name(word: &str) -> Result<(), &'static str> {

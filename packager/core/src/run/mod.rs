@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use crate::build::Workspace;
 use crate::check::Package;
 use crate::manifest::Class;
+use crate::package::Binary;
 use crate::target::Target;
 use l4re_packager_base::{Diagnostic, Failure};
 
@@ -43,6 +44,8 @@ pub struct Options {
     pub create: Vec<Vec<String>>,
     /// The stand-in's image; built if not given.
     pub standin: Option<PathBuf>,
+    /// The program to boot in place of that in the package, such as the one that was installed.
+    pub program: Option<Vec<u8>>,
 }
 
 /// How disks are attached.
@@ -92,7 +95,13 @@ pub fn run(options: &Options, console: &mut dyn FnMut(&str)) -> Result<Outcome, 
         return Err(Diagnostic::error("no-machine", message).file(&options.package).into());
     };
     let machine = Machine::builtin(&name).map_err(qemu)?;
-    let bytes = archive::make(&package, binary, options)?;
+    let bytes = match &options.program {
+        Some(bytes) => {
+            let binary = Binary { bytes: bytes.clone(), ..binary.clone() };
+            archive::make(&package, &binary, options)?
+        }
+        None => archive::make(&package, binary, options)?,
+    };
     let standin = match &options.standin {
         Some(standin) => standin.clone(),
         None => build_standin(&options.package, &binary.target)?,

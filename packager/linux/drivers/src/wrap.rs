@@ -6,6 +6,7 @@ use super::catalog::{Catalog, Kind};
 use super::conf::DriverConf;
 use super::pick::Wanted;
 use l4re_packager_base::{Diagnostic, Failure};
+use l4re_packager_core::manifest;
 
 /// What the command line says; all of it wins over the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +41,17 @@ pub struct Target {
     pub wanted: Wanted,
     /// The package's name; that of the driver if there is none.
     pub name: Option<String>,
+}
+
+/// The name of the package for a driver of that name or symbol, by the rule for `[driver] name`:
+/// lower case, dashes for underscores, cut where that is too long.
+pub fn package_name(name: &str) -> String {
+    let lower = name.to_ascii_lowercase().replace('_', "-");
+    let lower = lower.trim_matches('-');
+    // Symbols may begin with a digit, names may not.
+    let prefix = if lower.starts_with(|c: char| c.is_ascii_digit()) { "drv-" } else { "" };
+    let cut: String = prefix.chars().chain(lower.chars()).take(manifest::NAME_MAX).collect();
+    cut.trim_end_matches('-').to_owned()
 }
 
 impl Plan {
@@ -127,6 +139,22 @@ mod tests {
         assert_eq!(target(None, Some("e1000")), (Some("E1000".into()), Some("e1000".into())));
         assert_eq!(target(None, Some("mynic")), (None, Some("mynic".into())));
         assert_eq!(target(None, None), (None, None));
+    }
+
+    #[test]
+    fn packages_have_names_by_the_rule_for_drivers() {
+        for (name, package) in [
+            ("E1000", "e1000"),
+            ("VIRTIO_BLK", "virtio-blk"),
+            ("My_NIC", "my-nic"),
+            ("6LOWPAN_NHC", "drv-6lowpan-nhc"),
+            ("_X_", "x"),
+            ("SND_SOC_INTEL_SOF_RT5682_MACHINES_XY", "snd-soc-intel-sof-rt5682-machine"),
+            ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA_BC", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"),
+        ] {
+            assert_eq!(package_name(name), package);
+            assert!(manifest::is_name(package), "{package}");
+        }
     }
 
     #[test]

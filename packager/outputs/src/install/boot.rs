@@ -23,6 +23,8 @@ pub(super) fn install(
 ) -> Result<Installed, Failure> {
     let package = options.package.is_dir().then(|| Package::load(&options.package)).transpose()?;
     let kind = package.as_ref().map(|package| package.manifest.driver.kind);
+    let by_name = || Kind::of_program(&options.package.file_name()?.to_string_lossy());
+    let kind = kind.or_else(by_name);
     let name = options.place.as_deref().map(name).transpose()?.flatten();
     let output = output.unwrap_or(file);
     match (options.kind.or(kind), package) {

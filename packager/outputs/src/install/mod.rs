@@ -172,11 +172,34 @@ fn follow(medium: &mut dyn Medium, place: &str) -> Result<String, Failure> {
     Err(Diagnostic::error("install-place", message).into())
 }
 
+/// Reads a file of a system, `place` being what [`install`] called it.
+///
+/// # Errors
+///
+/// [`Failure`] if there is no such file, or if the system is a bootstrap image.
+pub fn read(from: &Into, place: &str) -> Result<Vec<u8>, Failure> {
+    let mut medium: Box<dyn Medium> = match from {
+        Into::Root(root) => Box::new(root::Root::open(root)?),
+        Into::Image { file, partition, output } => {
+            let file = output.as_deref().unwrap_or(file);
+            match image::open(file, *partition, None)? {
+                Some(medium) => medium,
+                None => {
+                    let message = "this is a boot image, which has no file system";
+                    return Err(Diagnostic::error("install-place", message).file(file).into());
+                }
+            }
+        }
+    };
+    let path = follow(&mut *medium, place)?;
+    medium.read(&path)
+}
+
 /// The program to install.
 struct Program {
     name: String,
     bytes: Vec<u8>,
-    /// `None` for a program without a package.
+    /// `None` for a program without a package whose name says nothing.
     kind: Option<Kind>,
     target: Target,
     drvinfo: bool,
@@ -231,10 +254,11 @@ impl Program {
             if finding.help.is_some() { finding } else { finding.help(help) }
         })?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = name.unwrap_or_default();
         let mut program = Self {
-            name: name.unwrap_or_default(),
+            kind: Kind::of_program(&name),
+            name,
             bytes,
-            kind: None,
             target,
             drvinfo: false,
             path: path.into(),

@@ -85,6 +85,23 @@ mod tests {
     }
 
     #[test]
+    fn well_known_programs_have_a_kind_where_nothing_else_says_it() {
+        for (name, path) in [
+            ("virtio-netd", "/usr/lib/drivers/virtio-netd"),
+            ("virtio-9pd", "/usr/lib/drivers/virtio-9pd"),
+            ("xhcid", "/usr/lib/drivers/xhcid"),
+            ("usbhidd", "/usr/lib/drivers/usbhidd"),
+            ("pcid-spawner", "/usr/bin/pcid-spawner"),
+            ("inputd", "/usr/bin/inputd"),
+        ] {
+            assert_eq!(placed(Kind::of_program(name), name, None), Ok(path.into()), "{name}");
+        }
+        let message = placed(Kind::of_program("init"), "init", None).unwrap_err();
+        assert!(message.contains("the initial file system"), "{message}");
+        assert_eq!(Kind::of_program("xhci"), None);
+    }
+
+    #[test]
     fn the_first_program_goes_nowhere_but_into_the_initial_file_system() {
         for wanted in [None, Some("/sbin/")] {
             let message = placed(Some(Kind::Init), "init", wanted).unwrap_err();

@@ -1,7 +1,6 @@
 //! The three tools as commands of their own: `udibuild`, `udimkpkg`, `udisetup`.
 
-use std::ffi::OsStr;
-use std::path::Path;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Args, Parser};
@@ -31,19 +30,19 @@ struct Applet<T: Args> {
     tool: T,
 }
 
-/// Runs the command that the program was called by, if it is one of the three; its exit code.
-pub fn applet(name: Option<&OsStr>) -> Option<ExitCode> {
-    let (tool, mut output) = match Path::new(name?).file_name()?.to_str()? {
+/// Runs one of the three with a command line that begins with its name; its exit code.
+pub fn applet(name: &str, args: &[OsString]) -> Option<ExitCode> {
+    let (tool, mut output) = match name {
         "udibuild" => {
-            let (tool, output) = parse("udibuild");
+            let (tool, output) = parse("udibuild", args);
             (Tool::Build(tool), output)
         }
         "udimkpkg" => {
-            let (tool, output) = parse("udimkpkg");
+            let (tool, output) = parse("udimkpkg", args);
             (Tool::Mkpkg(tool), output)
         }
         "udisetup" => {
-            let (tool, output) = parse("udisetup");
+            let (tool, output) = parse("udisetup", args);
             (Tool::Setup(tool), output)
         }
         _ => return None,
@@ -54,7 +53,7 @@ pub fn applet(name: Option<&OsStr>) -> Option<ExitCode> {
     })
 }
 
-fn parse<T: Args>(name: &'static str) -> (T, Output) {
+fn parse<T: Args>(name: &'static str, args: &[OsString]) -> (T, Output) {
     let tool = T::augment_args(clap::Command::new(name));
     let short = Arg::new("usage").short('h').short_alias('?').action(ArgAction::HelpShort);
     let long = Arg::new("help").short('H').long("help").action(ArgAction::HelpLong);
@@ -69,7 +68,7 @@ fn parse<T: Args>(name: &'static str) -> (T, Output) {
             "Exit codes: 0 all well; 2 wrong usage, or something is not there; 17 the package is \
              there already; 1 everything else.",
         );
-    let matches = command.get_matches_mut();
+    let matches = command.try_get_matches_from_mut(args).unwrap_or_else(|error| error.exit());
     match <Applet<T> as clap::FromArgMatches>::from_arg_matches(&matches) {
         Ok(Applet { json, quiet, verbose, tool }) => (tool, Output::new(json, quiet, verbose)),
         Err(error) => error.format(&mut command).exit(),

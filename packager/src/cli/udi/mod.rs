@@ -16,7 +16,7 @@ use l4re_udi_tools::{mkpkg, setup, udibuild};
 mod applet;
 mod args;
 
-pub use applet::applet;
+pub(super) use applet::applet;
 pub use args::Udi;
 use args::{Build, ContentsArg, Mkpkg, Setup, Tool};
 

@@ -83,7 +83,10 @@ impl Project {
                 map::properties(&server.manifest, &program(folder, &server.manifest)?)?
             }
             (None, None) => {
-                let message = "neither udiprops.txt nor driver.toml in this folder";
+                let message = match folder.is_dir() {
+                    true => "neither udiprops.txt nor driver.toml in this folder",
+                    false => "no such folder",
+                };
                 let help = "go to a driver's folder or name it; -s names another file with the \
                             properties";
                 let finding = Diagnostic::error("udi-no-file", message);

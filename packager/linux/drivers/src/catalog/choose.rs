@@ -3,10 +3,13 @@
 use std::fmt;
 
 use super::{Catalog, Elsewhere, Entry, Kind};
-use l4re_packager_base::{Diagnostic, Failure, nearest, plain};
+use l4re_packager_base::{Diagnostic, Failure, near, nearest, plain};
 
 /// Most places that a message lists.
 const PLACES_MAX: usize = 8;
+
+/// Most names that a message proposes.
+const NAMES_MAX: usize = 3;
 
 /// Which entries to show.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,7 +27,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Failure`] for a subsystem that does not exist, with those that do.
+    /// [`Failure`] for a subsystem that does not exist, with the nearest.
     pub fn select(&self, filter: &Filter) -> Result<Vec<&Entry>, Failure> {
         if let Some(subsystem) = &filter.subsystem {
             self.check_subsystem(subsystem)?;
@@ -42,16 +45,23 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Failure`] with the nearest one and with all there are.
+    /// [`Failure`] with the nearest ones, and how to see all.
     pub fn check_subsystem(&self, name: &str) -> Result<(), Failure> {
         if self.entries.iter().any(|entry| entry.subsystem == name) {
             return Ok(());
         }
         let known: Vec<&str> = self.subsystems().into_keys().collect();
-        let mut help = format!("there are: {}", known.join(", "));
-        if let Some(near) = nearest(name, known.iter().copied()) {
-            help = format!("did you mean `{near}`? {help}");
+        let mut meant = near(&name.to_lowercase(), known.iter().copied());
+        if meant.is_empty() && name.len() > 1 {
+            meant = known.iter().copied().filter(|known| known.contains(name)).collect();
         }
+        meant.truncate(NAMES_MAX);
+        let meant: Vec<String> = meant.into_iter().map(|name| format!("`{name}`")).collect();
+        let all = format!("`packager list --subsystems` lists all {}", known.len());
+        let help = match meant.as_slice() {
+            [] => all,
+            _ => format!("did you mean {}? {all}", meant.join(" or ")),
+        };
         let message = format!("there is no subsystem `{name}`");
         Err(Diagnostic::error("no-subsystem", message).help(help).into())
     }

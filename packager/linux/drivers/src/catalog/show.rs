@@ -1,6 +1,9 @@
 //! Entries as text: a table for people, tab-separated values and JSON for programs.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+
+use serde::Serialize;
 
 use super::{Entry, Module};
 use l4re_packager_base::{plain, plain_json};
@@ -29,6 +32,10 @@ const PROMPT_MIN: usize = 16;
 ///
 /// Those of writing.
 pub fn json(out: &mut dyn Write, entries: &[&Entry]) -> io::Result<()> {
+    array(out, entries)
+}
+
+fn array(out: &mut dyn Write, entries: &[impl Serialize]) -> io::Result<()> {
     out.write_all(b"[")?;
     for (index, entry) in entries.iter().enumerate() {
         out.write_all(if index == 0 { b"\n" } else { b",\n" })?;
@@ -119,6 +126,51 @@ pub fn table(
         line(cells(entry), &last)?;
     }
     Ok(())
+}
+
+/// A subsystem with the number of its drivers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Count<'a> {
+    /// The first folder under `drivers/`.
+    pub subsystem: &'a str,
+    /// How many drivers it has.
+    pub drivers: usize,
+}
+
+/// Subsystems for programs.
+pub fn counts<'a>(subsystems: &BTreeMap<&'a str, usize>) -> Vec<Count<'a>> {
+    let count = |(subsystem, drivers): (&&'a str, &usize)| Count { subsystem, drivers: *drivers };
+    subsystems.iter().map(count).collect()
+}
+
+/// Writes subsystems and the numbers of their drivers: in columns, or separated by tabs.
+///
+/// # Errors
+///
+/// Those of writing.
+pub fn subsystems(
+    out: &mut dyn Write,
+    subsystems: &BTreeMap<&str, usize>,
+    columns: bool,
+) -> io::Result<()> {
+    let (left, right) = if columns { ("SUBSYSTEM", "DRIVERS") } else { ("subsystem", "drivers") };
+    let names: Vec<String> = subsystems.keys().map(|name| plain(name)).collect();
+    let width = names.iter().map(|name| name.chars().count()).fold(left.len(), usize::max);
+    let mut line = |name: &str, count: &dyn std::fmt::Display| match columns {
+        true => writeln!(out, "{name:width$}  {count}"),
+        false => writeln!(out, "{name}\t{count}"),
+    };
+    line(left, &right)?;
+    names.iter().zip(subsystems.values()).try_for_each(|(name, count)| line(name, count))
+}
+
+/// Writes an array of objects with `subsystem` and `drivers`, one a line.
+///
+/// # Errors
+///
+/// Those of writing.
+pub fn subsystems_json(out: &mut dyn Write, subsystems: &BTreeMap<&str, usize>) -> io::Result<()> {
+    array(out, &counts(subsystems))
 }
 
 /// For what has no prompt: the modules in brackets.

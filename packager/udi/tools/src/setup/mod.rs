@@ -91,7 +91,7 @@ pub fn setup(
     progress: &mut dyn Progress,
 ) -> Result<Done, Failure> {
     let mut done = Done { packages: Vec::new(), report: Report::new() };
-    for (file, place, component) in chosen(options, ask)? {
+    for (file, place, component) in chosen(options, ask, progress)? {
         progress.step(&format!("setting up {place} of {}", file.display()));
         let part = Part { options, file: &file, place, component };
         let report = &mut done.report;
@@ -172,6 +172,7 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 fn chosen(
     options: &Options,
     ask: &mut dyn Ask,
+    progress: &mut dyn Progress,
 ) -> Result<Vec<(PathBuf, Place, Component)>, Failure> {
     let mut found = Vec::new();
     for file in &options.files {
@@ -198,7 +199,9 @@ fn chosen(
     });
     if options.ask || several {
         let question = if several { "several alternates of one driver" } else { "what to set up" };
-        let numbers = ask.choose(question, &names)?;
+        let mut numbers = Ok(Vec::new());
+        progress.still(&mut || numbers = ask.choose(question, &names));
+        let numbers = numbers?;
         let keep = |(index, item)| numbers.contains(&index).then_some(item);
         found = found.into_iter().enumerate().filter_map(keep).collect();
     }
