@@ -455,7 +455,7 @@ fn the_command_writes_packages_as_they_are_and_says_what_is_wrong() {
     let (code, text) = emit(&["--format", "systemd"]);
     assert!(code == Some(1) && text.contains("name a folder with driver.toml"), "{text}");
     let (code, text) = emit(&["--format", "buildroot", "--debug", path]);
-    assert!(code == Some(1) && text.contains("use it with --format systemd"), "{text}");
+    assert!(code == Some(2) && text.contains("use it with --format systemd"), "{text}");
     // A program that is gone is named, and nothing is written.
     let program = package.join("server/prebuilt/arm64/demo-blk-drv");
     fs::remove_file(&program).unwrap();

@@ -200,11 +200,11 @@ fn a_subsystem_that_is_not_there_is_answered_with_those_that_are() {
     assert_eq!(
         bad(Path::new(MINI), &["--subsystem", "nett"]),
         "error: there is no subsystem `nett`\n  help: did you mean `net`? `packager list \
-         --subsystems` lists all 10\n"
+         --subsystems` shows all\n"
     );
     assert_eq!(
         bad(Path::new(MINI), &["--subsystem", "x11"]),
-        "error: there is no subsystem `x11`\n  help: `packager list --subsystems` lists all 10\n"
+        "error: there is no subsystem `x11`\n  help: `packager list --subsystems` shows all\n"
     );
 }
 

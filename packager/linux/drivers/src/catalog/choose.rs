@@ -57,7 +57,7 @@ impl Catalog {
         }
         meant.truncate(NAMES_MAX);
         let meant: Vec<String> = meant.into_iter().map(|name| format!("`{name}`")).collect();
-        let all = format!("`packager list --subsystems` lists all {}", known.len());
+        let all = "`packager list --subsystems` shows all".to_owned();
         let help = match meant.as_slice() {
             [] => all,
             _ => format!("did you mean {}? {all}", meant.join(" or ")),
