@@ -88,7 +88,8 @@ impl FlagReader {
         request: &Request<'_>,
     ) -> Result<(Flags, Vec<Instrumentation>), Stop> {
         let target = object_path(request.directory, request.name);
-        evaluator.with_target(&target, |evaluator| {
+        let source = request.source.file().unwrap_or_default();
+        evaluator.with_target(&target, stem(request.name), source, |evaluator| {
             let flags = self.list(evaluator, request)?;
             let tools = request.instrumentation(evaluator)?;
             Ok((flags, tools))
@@ -109,7 +110,7 @@ impl FlagReader {
             }
         }
         current.extend(evaluator.list(language.directory)?);
-        if !language.extra.is_empty() {
+        if !language.extra.is_empty() && request.surroundings.tree.dialect().extra_flags {
             current.extend(evaluator.list(language.extra)?);
         }
         let mut removals = evaluator.list(language.directory_remove)?;

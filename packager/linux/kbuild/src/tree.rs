@@ -58,6 +58,8 @@ pub struct Dialect {
     pub ubsan_sanitize_all: bool,
     /// There is `UBSAN_SIGNED_WRAP`.
     pub ubsan_signed_wrap: bool,
+    /// `EXTRA_CFLAGS` and `EXTRA_AFLAGS` of a Makefile count (until 6.14).
+    pub extra_flags: bool,
 }
 
 impl Dialect {
@@ -87,6 +89,7 @@ impl Dialect {
             probe_positive_warnings: compiler.contains("$(3:-Wno-%=-W%)"),
             ubsan_sanitize_all: text.contains("CONFIG_UBSAN_SANITIZE_ALL"),
             ubsan_signed_wrap: text.contains("UBSAN_SIGNED_WRAP"),
+            extra_flags: text.contains("$(EXTRA_CFLAGS)"),
         }
     }
 
@@ -102,6 +105,7 @@ impl Dialect {
         probe_positive_warnings: true,
         ubsan_sanitize_all: false,
         ubsan_signed_wrap: true,
+        extra_flags: true,
     };
 }
 

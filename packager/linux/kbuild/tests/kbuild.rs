@@ -554,3 +554,26 @@ fn a_folder_without_makefiles_is_no_tree() {
     );
     assert_eq!(failure.to_string(), expected);
 }
+
+#[test]
+fn automatic_variables_of_flags_are_those_of_the_object() {
+    let makefile = "obj-y += sub/x.o\n\
+                    CFLAGS_sub/x.o = -DA=$@ -DB=$* -DC=$(@F) -DD=$(<D) -DE=$(basetarget)\n";
+    let files = [("drivers/Makefile", makefile), ("drivers/sub/x.c", "")];
+    let build = Fixture::new("", &files).build();
+    let wanted = ["-DA=drivers/sub/x.o", "-DB=sub/x", "-DC=x.o", "-DD=drivers/sub", "-DE=x"];
+    assert_eq!(object(&build, "drivers/sub/x.o").flags, flags(&wanted, &[]));
+}
+
+#[test]
+fn extra_flags_count_only_where_kbuild_has_them() {
+    let of = |lib: &str| {
+        let files = [
+            ("drivers/Makefile", "obj-y += x.o\nEXTRA_CFLAGS += -DOLD\n"),
+            ("scripts/Makefile.lib", lib),
+        ];
+        object(&Fixture::new("", &files).build(), "drivers/x.o").flags
+    };
+    assert_eq!(of("ccflags-y += $(EXTRA_CFLAGS)\n"), flags(&["-DOLD"], &[]));
+    assert_eq!(of("c_flags = $(ccflags-y)\n"), flags(&[], &[]));
+}

@@ -16,12 +16,28 @@ impl Evaluator<'_> {
         !self.target_variables.is_empty()
     }
 
-    /// Does something while the variables have the values that they have for a target.
+    /// Does something while the variables have the values that they have for a target, make's
+    /// automatic ones included. `stem` is the target's name in its directory without its suffix,
+    /// `source` what it is made from.
     ///
     /// # Errors
     ///
     /// As for [`Evaluator::file`], and those of `action`.
     pub fn with_target<T>(
+        &mut self,
+        target: &str,
+        stem: &str,
+        source: &str,
+        action: impl FnOnce(&mut Self) -> Outcome<T>,
+    ) -> Outcome<T> {
+        let locals = self.locals.len();
+        self.locals.extend(automatic(target, stem, source));
+        let outcome = self.with_target_variables(target, action);
+        self.locals.truncate(locals);
+        outcome
+    }
+
+    fn with_target_variables<T>(
         &mut self,
         target: &str,
         action: impl FnOnce(&mut Self) -> Outcome<T>,
@@ -167,4 +183,19 @@ impl Evaluator<'_> {
         variable.pieces.push(Piece { text, recursive, replaces, order, guard, place });
         Ok(())
     }
+}
+
+/// The variables of a recipe (GNU make, 10.5.3), and what Kbuild derives from them.
+fn automatic(target: &str, stem: &str, source: &str) -> impl Iterator<Item = (Rc<str>, Rc<str>)> {
+    let mut found: Vec<(Rc<str>, Rc<str>)> = Vec::new();
+    for (name, path) in [("@", target), ("*", stem), ("<", source)] {
+        let (folder, file) = path.rsplit_once('/').unwrap_or((".", path));
+        found.push((name.into(), path.into()));
+        found.push((format!("{name}D").into(), folder.into()));
+        found.push((format!("{name}F").into(), file.into()));
+    }
+    let base = stem.rsplit('/').next().unwrap_or(stem);
+    found.push(("basetarget".into(), base.into()));
+    found.push(("target-stem".into(), stem.into()));
+    found.into_iter()
 }
