@@ -11,7 +11,7 @@ use l4re_packager_base::{Diagnostic, Failure, Report, nearest};
 const LANDMARKS: [&str; 4] = ["Makefile", "Kconfig", "scripts/Kbuild.include", "drivers/Kconfig"];
 
 /// The oldest kernel whose files this is written for.
-const OLDEST: (u32, u32) = (5, 15);
+const OLDEST: (u32, u32) = (4, 19);
 
 /// The architecture that is meant when none is named.
 pub const DEFAULT_ARCH: &str = "arm64";
@@ -86,7 +86,7 @@ impl Tree {
         let architectures = list_architectures(&root)?;
         let mut report = Report::new();
         if (version.version, version.patchlevel) < OLDEST {
-            let message = format!("Linux {version} is older than 5.15, the oldest that was tested");
+            let message = format!("Linux {version} is older than 4.19, the oldest that was tested");
             report.push(Diagnostic::warning("old-tree", message).file(path));
         }
         Ok((Self { root, version, architectures }, report))
@@ -376,10 +376,10 @@ mod tests {
     #[test]
     fn an_old_tree_is_used_with_a_warning() {
         let dir = tree();
-        makefile(&dir, "VERSION = 4\nPATCHLEVEL = 19\n");
+        makefile(&dir, "VERSION = 4\nPATCHLEVEL = 18\n");
         let (tree, report) = Tree::open(dir.path()).unwrap();
-        assert_eq!(tree.version().to_string(), "4.19.0");
+        assert_eq!(tree.version().to_string(), "4.18.0");
         let text = report.iter().next().unwrap().to_string();
-        assert!(text.contains("Linux 4.19.0 is older than 5.15"), "{text}");
+        assert!(text.contains("Linux 4.18.0 is older than 4.19"), "{text}");
     }
 }

@@ -14,6 +14,7 @@ use l4re_packager_base::{Diagnostic, Failure};
 
 use crate::cache::{Cache, Key};
 use crate::generated::Generated;
+use crate::wrappers::optional;
 
 /// A header made by the compiler.
 #[derive(Debug, Clone, Copy)]
@@ -71,6 +72,7 @@ fn stage(
     let options = Options {
         compiler: Arc::new(Compiler::probe(compiler, &rest, Language::C, cache)?),
         defines: defines.defines,
+        system: own_headers(headers, compiler)?.into_iter().collect(),
         ..headers.options(nowhere)
     };
     let mounted = headers.at(nowhere);
@@ -95,6 +97,18 @@ fn stage(
     Ok((folder, used))
 }
 
+/// The folder of the compiler's own headers (`stdarg.h`), which trees up to Linux 5.15 include.
+fn own_headers(headers: &Generated, compiler: &Path) -> Result<Option<PathBuf>, Failure> {
+    let makefile = optional(&headers.inputs().tree.join("Makefile"))?;
+    if !makefile.contains("-isystem $(shell $(CC) -print-file-name=include)") {
+        return Ok(None);
+    }
+    let mut command = Command::new(compiler);
+    let output = command.env("LC_ALL", "C").arg("-print-file-name=include").output();
+    let output = output.map_err(|error| Failure::io("run", compiler, &error))?;
+    Ok(Some(String::from_utf8_lossy(&output.stdout).trim_end().into()))
+}
+
 fn compile(
     headers: &Generated,
     compiler: &Path,
@@ -107,6 +121,9 @@ fn compile(
     command.current_dir(folder).env("LC_ALL", "C").arg("-nostdinc").args(flags).arg("-w");
     for path in &options.include {
         command.arg("-I").arg(path);
+    }
+    if let Some(path) = own_headers(headers, compiler)? {
+        command.arg("-isystem").arg(path);
     }
     for path in &options.forced {
         command.arg("-include").arg(path);

@@ -19,6 +19,10 @@ pub(crate) struct Version {
     patchlevel: u32,
     sublevel: u32,
     extra: String,
+    /// Whether `version.h` caps the sublevel at 255 (not in 4.19 and 5.4 before 2021).
+    capped: bool,
+    /// Whether `version.h` has the numbers one by one (since Linux 5.12).
+    parts: bool,
 }
 
 impl Version {
@@ -40,11 +44,16 @@ impl Version {
         let value =
             |name| assignments(&head).find(|(other, _)| *other == name).map(|(_, text)| text);
         let number = |name| value(name)?.parse().ok();
+        let recipe = makefile.split_once("define filechk_version.h").map(|(_, rest)| rest);
+        let recipe = recipe.map(|rest| rest.split("\nendef").next().unwrap_or_default());
+        let has = |text| recipe.is_none_or(|recipe| recipe.contains(text));
         Some(Self {
             version: number("VERSION")?,
             patchlevel: number("PATCHLEVEL")?,
             sublevel: value("SUBLEVEL").map_or(Some(0), |text| text.parse().ok())?,
             extra: value("EXTRAVERSION").unwrap_or_default().to_owned(),
+            capped: has("255"),
+            parts: has("LINUX_VERSION_MAJOR"),
         })
     }
 
@@ -53,18 +62,24 @@ impl Version {
         let Self { version, patchlevel, sublevel, .. } = self;
         let code = u64::from(*version) * 65536
             + u64::from(*patchlevel) * 256
-            + u64::from(*sublevel).min(255);
-        format!(
+            + if self.capped { u64::from(*sublevel).min(255) } else { u64::from(*sublevel) };
+        let last = if self.capped { "((c) > 255 ? 255 : (c))" } else { "(c)" };
+        let mut text = format!(
             "#define LINUX_VERSION_CODE {code}\n\
-             #define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n\
-             #define LINUX_VERSION_MAJOR {version}\n\
-             #define LINUX_VERSION_PATCHLEVEL {patchlevel}\n\
-             #define LINUX_VERSION_SUBLEVEL {sublevel}\n"
-        )
+             #define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + {last})\n"
+        );
+        if self.parts {
+            text += &format!(
+                "#define LINUX_VERSION_MAJOR {version}\n\
+                 #define LINUX_VERSION_PATCHLEVEL {patchlevel}\n\
+                 #define LINUX_VERSION_SUBLEVEL {sublevel}\n"
+            );
+        }
+        text
     }
 
     fn kernel_version(&self) -> String {
-        let Self { version, patchlevel, sublevel, extra } = self;
+        let Self { version, patchlevel, sublevel, extra, .. } = self;
         format!("{version}.{patchlevel}.{sublevel}{extra}")
     }
 
@@ -156,6 +171,24 @@ mod tests {
         let header = Version::parse(MAKEFILE).unwrap().header();
         assert!(header.starts_with("#define LINUX_VERSION_CODE 393727\n"), "{header}");
         assert!(header.ends_with("#define LINUX_VERSION_SUBLEVEL 300\n"), "{header}");
+    }
+
+    #[test]
+    fn older_trees_say_less_about_their_version() {
+        let makefile = |recipe: &str| {
+            format!("{MAKEFILE}define filechk_version.h\n\t{recipe}\nendef\n# 255\n")
+        };
+        let header = |recipe| Version::parse(&makefile(recipe)).unwrap().header();
+        assert_eq!(
+            header("echo '(c)'"),
+            "#define LINUX_VERSION_CODE 393772\n\
+             #define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + (c))\n"
+        );
+        assert_eq!(
+            header("echo '((c) > 255 ? 255 : (c))'"),
+            "#define LINUX_VERSION_CODE 393727\n\
+             #define KERNEL_VERSION(a,b,c) (((a) << 16) + ((b) << 8) + ((c) > 255 ? 255 : (c)))\n"
+        );
     }
 
     #[test]

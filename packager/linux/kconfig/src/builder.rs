@@ -112,6 +112,8 @@ impl Builder {
             choice: None,
             optional: false,
             transitional: false,
+            defconfig_list: false,
+            allnoconfig_y: false,
         });
         symbol
     }

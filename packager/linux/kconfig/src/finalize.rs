@@ -10,7 +10,7 @@ use crate::dialect::{Choices, Dialect};
 use crate::expr::ExprId;
 use crate::model::{Location, MenuId, PropertyKind, Reverse, SymbolId, SymbolKind, SymbolType};
 use crate::number;
-use crate::simplify::{Scope, Simplifier, mentions};
+use crate::simplify::{Scope, Simplifier, mentions, without_presence};
 
 /// Completes the tables after all files were read.
 pub(crate) fn finalize(build: &mut Builder, dialect: Dialect) {
@@ -138,7 +138,15 @@ impl Finalizer<'_> {
 
     fn property(&mut self, index: usize, base: ExprId, symbol: SymbolId) {
         let own = self.build.properties[index].effective;
-        let effective = self.effective(base, own);
+        let mut effective = self.effective(base, own);
+        let symbol_type = self.build.symbols[symbol.index()].symbol_type;
+        if self.dialect.bool_presence
+            && symbol != SymbolId::NO
+            && symbol_type != SymbolType::Tristate
+        {
+            let (mut scope, _) = self.scope();
+            effective = without_presence(&mut scope, effective);
+        }
         self.build.properties[index].effective = effective;
         let (target, select) = match self.build.properties[index].kind {
             PropertyKind::Select(target) => (target, true),
@@ -352,6 +360,15 @@ impl Finalizer<'_> {
 
     /// Complaints about a symbol's properties, once a symbol.
     fn check(&mut self, menu: MenuId, symbol: SymbolId) {
+        let node = &self.build.menus[menu.index()];
+        let own = &self.build.symbols[symbol.index()];
+        let conditions = node.effective != ExprId::YES || node.visible_if != ExprId::YES;
+        if own.transitional && (conditions || !own.properties.is_empty()) {
+            let what = format!("transitional symbol '{}' may only have a type and help", own.name);
+            let help = "it only hands an old value on; put the rest on the new symbol";
+            let location = node.location;
+            self.build.push(location, Diagnostic::error("kconfig-transitional", what).help(help));
+        }
         if std::mem::replace(&mut self.checked[symbol.index()], true) {
             return;
         }
@@ -363,12 +380,6 @@ impl Finalizer<'_> {
         }
         if self.is_choice(symbol) && self.build.menus[menu.index()].prompt.is_none() {
             self.build.warn(location, "kconfig-choice", "choice must have a prompt");
-        }
-        let own = &self.build.symbols[symbol.index()];
-        if own.transitional && !own.properties.is_empty() {
-            let what = format!("transitional symbol '{}' may only have a type and help", own.name);
-            let help = "it only hands an old value on; put the rest on the new symbol";
-            self.build.push(location, Diagnostic::error("kconfig-transitional", what).help(help));
         }
         for property in self.build.symbols[symbol.index()].properties.clone() {
             let property = &self.build.properties[property.index()];

@@ -47,6 +47,8 @@ pub(crate) struct Lexer<'t> {
     /// The line at `position`, counted from 1.
     pub(crate) line: u32,
     pub(crate) oddities: Vec<Oddity>,
+    /// Whether names may have `/` and `.` in them.
+    loose: bool,
 }
 
 /// What a statement is.
@@ -102,8 +104,8 @@ fn is_word(byte: u8) -> bool {
 }
 
 impl<'t> Lexer<'t> {
-    pub(crate) fn new(text: &'t str, position: usize, line: u32) -> Self {
-        Self { text, position, line, oddities: Vec::new() }
+    pub(crate) fn new(text: &'t str, loose: bool) -> Self {
+        Self { text, position: 0, line: 1, oddities: Vec::new(), loose }
     }
 
     fn bytes(&self) -> &'t [u8] {
@@ -242,8 +244,9 @@ impl<'t> Lexer<'t> {
                 self.line += 1;
             }
             Some(b'"' | b'\'') => tokens.push(self.quoted(expander, place)?),
-            Some(byte) if is_word(*byte) || *byte == b'$' => {
-                if let Some(token) = self.word(expander, place)? {
+            // The first word of a line is a keyword or a variable.
+            Some(byte) if self.is_name(*byte, !tokens.is_empty()) || *byte == b'$' => {
+                if let Some(token) = self.word(expander, place, !tokens.is_empty())? {
                     tokens.push(Spot { token, offset });
                 }
             }
@@ -256,14 +259,20 @@ impl<'t> Lexer<'t> {
         Ok(())
     }
 
+    fn is_name(&self, byte: u8, operand: bool) -> bool {
+        is_word(byte) || self.loose && operand && matches!(byte, b'/' | b'.')
+    }
+
     fn word(
         &mut self,
         expander: &mut Expander<'_>,
         place: &Place,
+        operand: bool,
     ) -> Result<Option<Token<'t>>, Refusal> {
         let start = self.position;
         let rest = &self.bytes()[start..];
-        let length = rest.iter().position(|byte| !is_word(*byte)).unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| !self.is_name(*byte, operand));
+        let length = end.unwrap_or(rest.len());
         if rest.get(length) != Some(&b'$') {
             self.position += length;
             return Ok(Some(Token::Word(&self.text[start..start + length])));
@@ -276,7 +285,7 @@ impl<'t> Lexer<'t> {
                 let (expansion, used) = expander.dollar(&line[at + 1..], place)?;
                 value.push(&expansion);
                 at += 1 + used;
-            } else if is_word(*byte) {
+            } else if self.is_name(*byte, operand) {
                 value.push_str(&line[at..=at]);
                 at += 1;
             } else {

@@ -25,7 +25,7 @@
 //! # }
 //! ```
 //!
-//! The language is that of Linux 5.15 and later: what the tree's own tool accepts, with the limits
+//! The language is that of Linux 4.19 and later, each tree by its own rules: what the tree's own tool accepts, with the limits
 //! and the error recovery that input from anywhere needs. Commands in Kconfig files (`$(shell …)`)
 //! are run by a [`Shell`], and only when a value that was asked for depends on them.
 
@@ -48,7 +48,7 @@ mod simplify;
 mod source;
 
 pub use config::{Cause, Config, NotSettable, Preset, Unmet, Value, Why};
-pub use dialect::{Choices, Dialect};
+pub use dialect::{Attributes, Choices, Dialect, MenuEnds, UnsetLines};
 pub use environment::{Environment, Tools, source_architecture};
 pub use expr::{Comparison, DisplayExpr, Expr, ExprId};
 pub use model::{

@@ -173,6 +173,10 @@ pub struct Symbol {
     pub optional: bool,
     /// Whether a user's value is read but never written (Linux 6.18).
     pub transitional: bool,
+    /// Its defaults name files to begin with (`option defconfig_list`); it is written nowhere.
+    pub defconfig_list: bool,
+    /// `allnoconfig` makes it y (`option allnoconfig_y`).
+    pub allnoconfig_y: bool,
 }
 
 /// A `select` or `imply`, seen from its target.

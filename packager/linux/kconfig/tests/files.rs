@@ -5,7 +5,9 @@ mod common;
 use std::path::Path;
 
 use common::{DIALECTS, MODULES, load, load_with, value};
-use l4re_kconfig::{Config, Dialect, Environment, Kconfig, MemorySource, NoShell, Preset};
+use l4re_kconfig::{
+    Config, Dialect, Environment, Kconfig, MemorySource, MenuEnds, NoShell, Preset,
+};
 
 const NEW: Dialect = Dialect::LINUX_6_12;
 const OLD: Dialect = Dialect::LINUX_5_15;
@@ -153,14 +155,15 @@ fn generated_files_of_old_trees_quote_strings_and_space_headings() {
 fn a_menu_without_entries_ends_unless_the_tree_is_old() {
     let text =
         "menu \"None\"\nendmenu\nmenu \"Off\"\nif NO\nendif\nendmenu\nconfig A\n\tdef_bool y\n";
-    let dot_config = |empty_menus_unended| {
-        let kconfig = load(&[("Kconfig", text)], Dialect { empty_menus_unended, ..OLD });
+    let dot_config = |menu_ends| {
+        let kconfig = load(&[("Kconfig", text)], Dialect { menu_ends, ..OLD });
         let text = config(&kconfig).dot_config();
         text.split_once("\n#\n# None").expect("a heading").1.to_owned()
     };
     let off = "\n#\n# Off\n#\n# end of Off\n\nCONFIG_A=y\n";
-    assert_eq!(dot_config(false), format!("\n#\n# end of None\n{off}"));
-    assert_eq!(dot_config(true), format!("\n#\n{off}"));
+    assert_eq!(dot_config(MenuEnds::All), format!("\n#\n# end of None\n{off}"));
+    assert_eq!(dot_config(MenuEnds::Filled), format!("\n#\n{off}"));
+    assert_eq!(dot_config(MenuEnds::None), "\n#\n\n#\n# Off\n#\nCONFIG_A=y\n");
 }
 
 #[test]

@@ -71,8 +71,8 @@ fn statements_that_cannot_be_read_are_named_with_line_and_column() {
         ),
         (
             "config A\n\tbool\n\toption env=\"X\"\n",
-            "Kconfig:3:9: error: expected `modules`, found `env`\n  help: Linux 5.15 and later \
-             have no `option` lines; the line is ignored",
+            "Kconfig:3:2: error: unknown statement `option`\n  help: Linux 5.14 and later have no \
+             `option` lines; write `modules` alone",
         ),
         (
             "&& A\n",

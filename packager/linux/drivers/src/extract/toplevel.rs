@@ -95,7 +95,7 @@ pub fn top_level(
     shell: &dyn Shell,
 ) -> Result<TopLevel, Failure> {
     let root = tree.root().to_string_lossy();
-    let output = OutOfTree { tree };
+    let output = OutOfTree { tree, include_path: [root.to_string()] };
     let surroundings = Surroundings { tree, root: &root, config, cross_compile, shell };
     let mut evaluator = Evaluator::new(&output, &surroundings, Limits::default());
     evaluator.file(&format!("{root}/Makefile"))?;
@@ -225,6 +225,8 @@ pub fn shell_words(text: &str) -> Vec<String> {
 /// the generated ones an empty one.
 struct OutOfTree<'a> {
     tree: &'a Tree,
+    /// Where older trees tell make to look for what they include: in the tree.
+    include_path: [String; 1],
 }
 
 impl OutOfTree<'_> {
@@ -262,6 +264,10 @@ impl Files for OutOfTree<'_> {
     fn directory(&self) -> Cow<'_, str> {
         OBJTREE.into()
     }
+
+    fn include_path(&self) -> &[String] {
+        &self.include_path
+    }
 }
 
 struct Surroundings<'a> {
@@ -284,7 +290,8 @@ impl Environment for Surroundings<'_> {
         let value = match name {
             // What the first part of the Makefile hands to make started anew.
             "sub_make_done" => "1",
-            "abs_srctree" => self.root,
+            // `KBUILD_SRC` up to Linux 5.2.
+            "abs_srctree" | "KBUILD_SRC" => self.root,
             "abs_objtree" | "CURDIR" => OBJTREE,
             // Handed on like this since Linux 6.13; older Makefiles set it themselves.
             "objtree" => ".",

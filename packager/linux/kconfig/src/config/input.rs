@@ -7,6 +7,7 @@ use l4re_packager_base::{Diagnostic, Position, Report, nearest};
 
 use super::Config;
 use super::eval::Eval;
+use crate::dialect::UnsetLines;
 use crate::model::{SymbolId, SymbolKind, SymbolType, Tristate};
 use crate::number;
 
@@ -20,13 +21,12 @@ enum Line<'t> {
     Unexpected(&'t str),
 }
 
-fn line_of(line: &str) -> Line<'_> {
+fn line_of(line: &str, unset: UnsetLines) -> Line<'_> {
     let line = line.strip_suffix('\r').unwrap_or(line);
     if let Some(comment) = line.strip_prefix('#') {
-        let unset = comment.strip_prefix(" CONFIG_").and_then(|rest| rest.split_once(' '));
-        return match unset {
-            Some((name, "is not set")) => Line::Value { name, value: "n" },
-            _ => Line::Nothing,
+        return match unset_symbol(comment, unset) {
+            Some(name) => Line::Value { name, value: "n" },
+            None => Line::Nothing,
         };
     }
     if line.is_empty() {
@@ -36,6 +36,23 @@ fn line_of(line: &str) -> Line<'_> {
         Some((name, value)) => Line::Value { name, value },
         None => Line::Unexpected(line),
     }
+}
+
+/// The symbol that a comment, without its `#`, says to be n.
+fn unset_symbol(comment: &str, unset: UnsetLines) -> Option<&str> {
+    let rest = match unset {
+        UnsetLines::AnyMark => {
+            let mark = comment.chars().next()?;
+            &comment[mark.len_utf8()..]
+        }
+        UnsetLines::Prefix | UnsetLines::Whole => comment.strip_prefix(' ')?,
+    };
+    let (name, words) = rest.strip_prefix("CONFIG_")?.split_once(' ')?;
+    let counts = match unset {
+        UnsetLines::Whole => words == "is not set",
+        _ => words.starts_with("is not set"),
+    };
+    counts.then_some(name)
 }
 
 impl Config<'_> {
@@ -55,9 +72,10 @@ impl Config<'_> {
         let mut reader =
             Reader { config: self, name, line: 0, report: Report::new(), suggestions: 0 };
         reader.config.eval(|eval| eval.clear_user());
+        let unset = reader.config.kconfig.dialect().unset_lines;
         for (index, line) in text.lines().enumerate() {
             reader.line = index + 1;
-            match line_of(line) {
+            match line_of(line, unset) {
                 Line::Nothing => {}
                 Line::Value { name, value } => reader.value(name, value),
                 Line::Unexpected(line) => {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Config, Value};
+use crate::dialect::MenuEnds;
 use crate::model::{MenuId, MenuKind, SymbolId, SymbolKind, SymbolType, Tristate};
 
 impl Config<'_> {
@@ -152,7 +153,11 @@ impl DotConfig<'_, '_> {
             crate::deep(|| self.node(child));
             empty = false;
         }
-        let ends = !(empty && kconfig.dialect().empty_menus_unended);
+        let ends = match kconfig.dialect().menu_ends {
+            MenuEnds::None => false,
+            MenuEnds::Filled => !empty,
+            MenuEnds::All => true,
+        };
         if heading && node.kind == MenuKind::Menu && ends {
             line(&mut self.out, format_args!("# end of {title}"));
             self.blank = true;

@@ -196,8 +196,11 @@ impl Eval<'_> {
         let kconfig = self.kconfig;
         if let Some(answer) = answer {
             for symbol in &kconfig.order {
+                let own = kconfig.symbol(*symbol);
                 let user = &mut self.slot_mut(*symbol).user;
-                if kconfig.symbol(*symbol).symbol_type.is_logic() && !user.set {
+                if own.symbol_type.is_logic() && !user.set {
+                    let stays = answer == Tristate::No && own.allnoconfig_y;
+                    let answer = if stays { Tristate::Yes } else { answer };
                     (user.set, user.value) = (true, answer);
                 }
             }

@@ -31,7 +31,7 @@ impl Eval<'_> {
             }
             self.keep_in_range(symbol);
         }
-        if own.transitional {
+        if own.transitional || own.defconfig_list {
             self.slot_mut(symbol).write = false;
         }
     }
@@ -52,7 +52,9 @@ impl Eval<'_> {
             _ => self.free_logic(symbol),
         };
         let bool_now = self.effective_type(symbol) == SymbolType::Bool;
-        if value == Tristate::Mod && bool_now { Tristate::Yes } else { value }
+        let bounded = self.kconfig.dialect().implied_is_bounded;
+        let never_m = bool_now || !bounded && self.slot(symbol).implied == Tristate::Yes;
+        if value == Tristate::Mod && never_m { Tristate::Yes } else { value }
     }
 
     /// The value of a bool or tristate symbol that is not in a choice.
@@ -87,10 +89,14 @@ impl Eval<'_> {
                 self.slot_mut(symbol).write = true;
             }
         }
+        let bounded = self.kconfig.dialect().implied_is_bounded;
         let slot = self.slot_mut(symbol);
         if slot.implied != Tristate::No {
             slot.write = true;
-            value = value.max(slot.implied).min(slot.direct);
+            value = value.max(slot.implied);
+            if bounded {
+                value = value.min(slot.direct);
+            }
         }
         value
     }
@@ -155,7 +161,14 @@ impl Eval<'_> {
         } else {
             return;
         };
-        self.slot_mut(symbol).text = self.slot(limit).text.clone();
+        let text = if self.kconfig.dialect().limits_as_written {
+            self.slot(limit).text.clone()
+        } else {
+            let number = self.limit(limit, base);
+            let hex = symbol_type == SymbolType::Hex;
+            Some(if hex { format!("{number:#x}") } else { number.to_string() }.into())
+        };
+        self.slot_mut(symbol).text = text;
     }
 
     fn any(&mut self, exprs: impl Iterator<Item = ExprId>) -> Tristate {
@@ -202,7 +215,11 @@ impl Eval<'_> {
             direct => self.any(direct.iter().copied()),
         };
         let reverse = self.any(own.selected_by.iter().map(|reverse| reverse.term));
-        let implied = self.any(own.implied_by.iter().map(|reverse| reverse.term));
+        let bounded = kconfig.dialect().implied_is_bounded;
+        let implied = match bounded || direct != Tristate::No {
+            true => self.any(own.implied_by.iter().map(|reverse| reverse.term)),
+            false => Tristate::No,
+        };
         let bool_now = self.effective_type(symbol) == SymbolType::Bool;
         let adapt = |value| match value {
             Tristate::Mod if bool_now => Tristate::Yes,

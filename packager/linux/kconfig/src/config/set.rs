@@ -180,6 +180,10 @@ impl Eval<'_> {
             if wanted > visible {
                 return Err(NotSettable::Limited(visible));
             }
+            let unbounded = !self.kconfig.dialect().implied_is_bounded;
+            if unbounded && self.slot(symbol).implied == Tristate::Yes && wanted == Tristate::Mod {
+                return Err(NotSettable::NotAValue(SymbolType::Bool));
+            }
             if choice.is_some() && visible == Tristate::Yes && wanted != Tristate::Yes {
                 return Err(NotSettable::ChoiceMember);
             }

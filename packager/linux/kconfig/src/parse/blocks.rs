@@ -18,7 +18,7 @@ impl Parser<'_> {
         cursor.skip();
         let name = self.name(cursor, "the name of a symbol")?;
         cursor.end()?;
-        if is_menu && self.in_choice().is_some() {
+        if is_menu && !self.dialect.open_choices && self.in_choice().is_some() {
             let what = "`menuconfig` is not allowed inside a choice";
             return Err(Wrong::at(keyword, what, "write `config`"));
         }
@@ -51,7 +51,11 @@ impl Parser<'_> {
     }
 
     fn not_in_choice(&self, cursor: &Cursor<'_, '_>, what: &str) -> Result<(), Wrong> {
-        if self.in_choice().is_none() {
+        let inside = match self.blocks.last() {
+            Some(block) if self.dialect.open_choices => block.kind == MenuKind::Choice,
+            _ => self.in_choice().is_some(),
+        };
+        if !inside {
             return Ok(());
         }
         let what = format!("`{what}` is not allowed inside a choice");
@@ -138,7 +142,9 @@ impl Parser<'_> {
 
     pub(super) fn source(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
         self.finish_entry();
-        self.not_in_choice(cursor, "source")?;
+        if !self.dialect.open_choices {
+            self.not_in_choice(cursor, "source")?;
+        }
         cursor.skip();
         let name = self.quoted(cursor, "the name of a file in quotes")?;
         cursor.end()?;

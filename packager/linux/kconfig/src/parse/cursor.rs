@@ -22,12 +22,14 @@ pub(super) struct Cursor<'s, 't> {
     tokens: &'s [Spot<'t>],
     /// Where the statement ends in the file.
     end: usize,
+    /// Whether only `if` and `on` are keywords here.
+    loose: bool,
 }
 
 impl<'s, 't> Cursor<'s, 't> {
     /// `after` is where the next line begins.
-    pub(super) fn new(tokens: &'s [Spot<'t>], after: usize) -> Self {
-        Self { tokens, end: after.saturating_sub(1) }
+    pub(super) fn new(tokens: &'s [Spot<'t>], after: usize, loose: bool) -> Self {
+        Self { tokens, end: after.saturating_sub(1), loose }
     }
 
     pub(super) fn peek(&self) -> Option<&'s Token<'t>> {
@@ -64,7 +66,8 @@ impl<'s, 't> Cursor<'s, 't> {
     /// The next token if it is a name.
     pub(super) fn next_word(&mut self) -> Option<Token<'t>> {
         match self.peek() {
-            Some(Token::Word(word)) if is_keyword(word) => None,
+            Some(Token::Word("if" | "on")) if self.loose => None,
+            Some(Token::Word(word)) if is_keyword(word) && !self.loose => None,
             Some(token @ (Token::Word(_) | Token::Expanded(..))) => {
                 self.skip();
                 Some(token.clone())

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use l4re_packager_base::{Diagnostic, Position, nearest};
+use rustc_hash::FxHashMap;
 
 use crate::builder::Builder;
 use crate::dialect::{Choices, Dialect};
@@ -71,6 +72,8 @@ pub(crate) struct Parser<'a> {
     pub(crate) expander: Expander<'a>,
     pub(crate) build: Builder,
     files: Vec<Reading>,
+    /// Where each file was read first, if that matters.
+    sourced: FxHashMap<String, (Arc<str>, u32)>,
     files_read: usize,
     bytes_read: usize,
     findings: usize,
@@ -94,6 +97,7 @@ impl<'a> Parser<'a> {
             expander,
             build: Builder::new(root),
             files: Vec::new(),
+            sourced: FxHashMap::default(),
             files_read: 0,
             bytes_read: 0,
             findings: 0,
@@ -147,6 +151,19 @@ impl<'a> Parser<'a> {
             self.error(None, "kconfig-source-depth", what, help);
             return None;
         }
+        if !self.dialect.repeated_source {
+            let here = self.files.last().map(|file| (Arc::clone(&file.name), file.line));
+            if let Some((first, line)) = self.sourced.get(name) {
+                let what = format!("repeated inclusion of \"{name}\"");
+                let help =
+                    format!("it was first included at {first}:{line}; remove one of the two");
+                self.error(None, "kconfig-source-twice", what, help);
+                return None;
+            }
+            if let Some(here) = here {
+                self.sourced.insert(name.to_owned(), here);
+            }
+        }
         self.files_read += 1;
         let bytes = match self.source.read(name) {
             Ok(bytes) => bytes,
@@ -182,7 +199,7 @@ impl<'a> Parser<'a> {
     }
 
     fn statements_of(&mut self, text: &str) {
-        let mut lexer = Lexer::new(text, 0, 1);
+        let mut lexer = Lexer::new(text, self.dialect.loose_words);
         let mut tokens = Vec::new();
         let file = self.files.last().map(|file| Arc::clone(&file.name)).unwrap_or_default();
         let mut place = Place { file, line: 1 };
@@ -243,7 +260,7 @@ impl<'a> Parser<'a> {
     }
 
     fn statement<'t>(&mut self, tokens: &[Spot<'t>], lexer: &mut Lexer<'t>) {
-        let mut cursor = Cursor::new(tokens, lexer.position);
+        let mut cursor = Cursor::new(tokens, lexer.position, self.dialect.loose_words);
         let word = match cursor.peek() {
             Some(Token::Word(word)) => *word,
             _ => "",
@@ -292,7 +309,12 @@ impl<'a> Parser<'a> {
         match entry {
             Entry::MenuConfig if !prompt => {
                 let what = "menuconfig statement without prompt";
-                self.build.warn(location, "kconfig-no-prompt", what);
+                let diagnostic = if self.dialect.strict {
+                    Diagnostic::error("kconfig-no-prompt", what).help("write `bool \"…\"`")
+                } else {
+                    Diagnostic::warning("kconfig-no-prompt", what)
+                };
+                self.build.push(location, diagnostic);
             }
             Entry::Choice if !prompt && self.dialect.choices == Choices::Exclusive => {
                 let diagnostic = Diagnostic::error("kconfig-choice", "choice must have a prompt");
@@ -348,9 +370,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// A quoted text.
+    /// A quoted text, or a word where the tree's rules take one for it.
     fn quoted(&mut self, cursor: &mut Cursor<'_, '_>, what: &str) -> Result<String, Wrong> {
-        match cursor.next_quoted() {
+        let token = match cursor.next_quoted() {
+            None if self.dialect.bare_prompts => cursor.next_word(),
+            token => token,
+        };
+        match token {
             Some(token) => Ok(self.plain(&token)),
             None => Err(cursor.expected(what)),
         }

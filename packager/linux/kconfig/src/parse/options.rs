@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::cursor::{Cursor, Wrong};
 use super::{Entry, Parser, nearest_keyword};
-use crate::dialect::Choices;
-use crate::expr::ExprId;
+use crate::dialect::{Attributes, Choices, Dialect};
+use crate::expr::{Comparison, ExprId};
 use crate::lex::{Lexer, Token};
 use crate::model::{HelpSpan, PropertyKind, SymbolType};
 use crate::simplify::{Scope, is_no};
@@ -49,16 +49,18 @@ impl Parser<'_> {
         let entry = self.entry;
         let (config, choice) = (entry.is_config(), entry == Entry::Choice);
         let fits = match word {
-            "bool" => config || choice,
+            "bool" => config || choice && self.dialect.choice_bool,
             "tristate" => config || choice && valued,
             "int" | "hex" | "string" | "def_bool" | "def_tristate" | "select" | "imply"
-            | "range" | "modules" | "option" => config,
+            | "range" => config,
+            "modules" if self.dialect.attributes == Attributes::Plain => config,
+            "option" if self.dialect.attributes != Attributes::Plain => config,
             "default" | "prompt" | "help" | "---help---" => config || choice,
             "depends" => entry != Entry::None,
             "visible" => entry == Entry::Menu,
             "optional" if valued => choice,
             "transitional" if self.dialect.transitional => config,
-            _ => return Err(unknown(cursor, word, valued)),
+            _ => return Err(unknown(cursor, word, self.dialect)),
         };
         if entry == Entry::Broken {
             if matches!(word, "help" | "---help---") {
@@ -88,7 +90,13 @@ impl Parser<'_> {
 
     fn type_option(&mut self, cursor: &mut Cursor<'_, '_>, word: &str) -> Result<(), Wrong> {
         let location = self.location();
-        if matches!(cursor.peek(), Some(Token::Quoted(..))) {
+        let prompt = match cursor.peek() {
+            Some(Token::Quoted(..)) => true,
+            Some(Token::Word("if")) => false,
+            Some(Token::Word(_) | Token::Expanded(..)) => self.dialect.bare_prompts,
+            _ => false,
+        };
+        if prompt {
             let text = self.quoted(cursor, "a prompt")?;
             let condition = self.condition(cursor)?;
             cursor.end()?;
@@ -204,16 +212,16 @@ impl Parser<'_> {
         let Some(text) = self.files.last().map(|file| Arc::clone(&file.text)) else {
             return Ok(());
         };
-        if word == "---help---" {
+        if word == "---help---" && !self.dialect.old_help {
             let what = "`---help---` is read as `help`; Linux 5.9 and later refuse it";
             self.warning(None, "kconfig-old-help", what);
         }
         if self.build.menus[menu].help.is_some() {
             let what = format!("'{name}' defined with more than one help text; the last is used");
-            self.warning(None, "kconfig-help-twice", what);
+            self.doubtful("kconfig-help-twice", what);
         }
         if text[start..end].trim().is_empty() {
-            self.warning(None, "kconfig-help-blank", format!("'{name}' has a blank help text"));
+            self.doubtful("kconfig-help-blank", format!("'{name}' has a blank help text"));
         }
         let span = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let help = HelpSpan { text, start: span(start), end: span(end) };
@@ -221,9 +229,23 @@ impl Parser<'_> {
         Ok(())
     }
 
+    /// What later versions of the language refuse.
+    fn doubtful(&mut self, code: &'static str, what: String) {
+        if self.dialect.strict {
+            self.error(None, code, what, "write one help text, of at least one word");
+        } else {
+            self.warning(None, code, what);
+        }
+    }
+
     fn modules_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
         let offset = cursor.offset();
         cursor.end()?;
+        self.set_modules(offset)
+    }
+
+    /// Makes the symbol that is being defined the switch for modules.
+    fn set_modules(&mut self, offset: usize) -> Result<(), Wrong> {
         let symbol = self.build.menus[self.build.entry.index()].symbol;
         if let (Some(first), Some(second)) = (self.build.modules, symbol) {
             let first = Arc::clone(&self.build.symbols[first.index()].name);
@@ -237,14 +259,50 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// `option modules` and its kin, gone in Linux 5.14 or earlier.
+    /// `option modules` and its kin (up to Linux 5.13).
     fn option_option(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        if self.dialect.attributes == Attributes::OptionWords {
+            return self.option_words(cursor);
+        }
         if cursor.keyword("modules") {
             return self.modules_option(cursor);
         }
-        let help = "Linux 5.15 and later have no `option` lines; the line is ignored";
-        let wrong = cursor.expected("`modules`");
-        Err(Wrong::at(wrong.offset, wrong.message, help))
+        let attribute = match cursor.peek() {
+            Some(Token::Word(word @ ("defconfig_list" | "allnoconfig_y"))) => *word,
+            _ => return Err(cursor.expected("`modules`, `defconfig_list` or `allnoconfig_y`")),
+        };
+        cursor.skip();
+        cursor.end()?;
+        self.attribute(attribute);
+        Ok(())
+    }
+
+    /// Any number of words, each with or without a text (up to Linux 4.20).
+    fn option_words(&mut self, cursor: &mut Cursor<'_, '_>) -> Result<(), Wrong> {
+        while let Some(token) = cursor.next_word() {
+            let word = self.plain(&token);
+            if cursor.sign(&Token::Compare(Comparison::Equal)) {
+                self.quoted(cursor, "a text")?;
+            }
+            match word.as_str() {
+                "modules" => self.set_modules(cursor.offset())?,
+                "defconfig_list" | "allnoconfig_y" => self.attribute(&word),
+                _ => {
+                    let what = format!("ignoring unknown option {word}");
+                    self.warning(None, "kconfig-option", what);
+                }
+            }
+        }
+        cursor.end()
+    }
+
+    fn attribute(&mut self, attribute: &str) {
+        let Some(symbol) = self.build.menus[self.build.entry.index()].symbol else { return };
+        let symbol = &mut self.build.symbols[symbol.index()];
+        match attribute {
+            "defconfig_list" => symbol.defconfig_list = true,
+            _ => symbol.allnoconfig_y = true,
+        }
     }
 
     fn flag_option(&mut self, cursor: &mut Cursor<'_, '_>, word: &str) -> Result<(), Wrong> {
@@ -261,13 +319,18 @@ impl Parser<'_> {
 }
 
 /// The error for a statement that no rule knows.
-fn unknown(cursor: &Cursor<'_, '_>, word: &str, valued: bool) -> Wrong {
+fn unknown(cursor: &Cursor<'_, '_>, word: &str, dialect: Dialect) -> Wrong {
+    let valued = dialect.choices == Choices::Valued;
     let offset = cursor.offset();
     let help = match word {
         "rsource" | "osource" | "orsource" => {
             "this is kconfiglib's; Linux only has `source`, with names relative to the tree".into()
         }
         "optional" if !valued => "choices cannot be `optional` since Linux 6.10".into(),
+        "option" => "Linux 5.14 and later have no `option` lines; write `modules` alone".into(),
+        "modules" if dialect.attributes != Attributes::Plain => {
+            "write `option modules`: `modules` alone needs Linux 5.14".into()
+        }
         "transitional" => "`transitional` needs Linux 6.18".into(),
         _ => match nearest_keyword(word) {
             Some(near) => format!("did you mean `{near}`?"),

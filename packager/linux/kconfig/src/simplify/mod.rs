@@ -354,6 +354,29 @@ fn compare_with_no(scope: &mut Scope<'_>, expr: ExprId, equal: bool) -> ExprId {
     }
 }
 
+/// The expression with `X` in place of `X!=n` for tristate symbols.
+pub(crate) fn without_presence(scope: &mut Scope<'_>, expr: ExprId) -> ExprId {
+    match scope.exprs.get(expr) {
+        Expr::Compare(Comparison::Unequal, symbol, SymbolId::NO)
+            if scope.symbol_type(symbol) == SymbolType::Tristate =>
+        {
+            scope.exprs.symbol(symbol)
+        }
+        Expr::Not(inner) => {
+            let inner = crate::deep(|| without_presence(scope, inner));
+            scope.exprs.not(inner)
+        }
+        node => match Junction::of(node) {
+            Some((how, a, b)) => {
+                let a = crate::deep(|| without_presence(scope, a));
+                let b = crate::deep(|| without_presence(scope, b));
+                scope.join(how, a, b)
+            }
+            None => expr,
+        },
+    }
+}
+
 /// Whether an expression mentions a symbol.
 pub(crate) fn mentions(exprs: &Exprs, expr: ExprId, symbol: SymbolId) -> bool {
     match exprs.get(expr) {
