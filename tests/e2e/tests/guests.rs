@@ -258,6 +258,7 @@ fn packager_runs_its_package_with_a_client() -> Result<()> {
         }],
         create: Vec::new(),
         standin: Some(guests.standin()),
+        program: None,
     };
     let mut lines = Vec::new();
     let outcome = packager::run(&options, &mut |line| lines.push(line.to_owned()));
