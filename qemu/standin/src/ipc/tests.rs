@@ -385,6 +385,9 @@ fn a_region_map_that_was_made_holds_what_is_attached_and_gives_its_pages() {
     let tag = Tag::new(proto::RM, 7, 1);
     let attached = w.invoke(t, tag, sel(0x71) | op::CALL, Timeouts::NEVER);
     assert_eq!((attached.label(), w.word(t, 0)), (0, 0x5000));
+    w.words(t, &[rm::FIND as usize, 0x5000, 0x1000]);
+    let found = w.invoke(t, Tag::new(proto::RM, 3, 0), sel(0x71) | op::CALL, Timeouts::NEVER);
+    assert_eq!(found.label(), -1, "such a map does not tell");
     // The program gives the dataspace up; the map still has it.
     w.k.take_cap(task, 0x60);
     assert!(w.k.objects.dataspace(ds).is_some());

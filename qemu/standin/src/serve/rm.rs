@@ -7,7 +7,7 @@ use l4re_runtime::abi::cap::rights;
 use l4re_runtime::abi::object::fault;
 use l4re_runtime::abi::rm::{self, flags};
 
-use crate::err::{EADDRNOTAVAIL, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS};
+use crate::err::{EADDRNOTAVAIL, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EPERM};
 use crate::ipc::{Answer, Call, Item, Out, Reply, Served};
 use crate::kernel::Kernel;
 use crate::mem::PAGE;
@@ -61,8 +61,12 @@ impl Kernel {
         self.drop_ref(space);
     }
 
-    /// As [`serve_rm`](Self::serve_rm) for a region map that was made: it holds what is attached.
+    /// As [`serve_rm`](Self::serve_rm) for a region map that was made: it holds what is attached, and
+    /// does not tell what that is, as those of moe (l4re-core, `Region_map::Have_find`).
     pub(super) fn serve_loose_rm(&mut self, c: &Call, space: ObjId) -> Served {
+        if c.opcode()? == rm::FIND {
+            return Err(EPERM);
+        }
         let attached = |k: &Kernel| -> Vec<ObjId> {
             let regions = k.objects.task(space).map(|t| t.regions.from(0));
             regions.into_iter().flatten().filter_map(|(_, r)| r.object()).collect()

@@ -130,7 +130,7 @@ fn area(_: &'static Env) -> Outcome {
 
 fn region_map(env: &'static Env) -> Outcome {
     let map = env.mem_alloc().create::<Rm>(proto::RM, &[])?;
-    same("nothing is attached", map.find(0x10_0000, 4096).map(drop), Err(Error::NOENT))
+    same("does not tell", map.find(0x10_0000, 4096).map(drop), Err(Error::PERM))
 }
 
 fn dma_unbound(_: &'static Env) -> Outcome {
