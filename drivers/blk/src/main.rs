@@ -32,6 +32,7 @@ l4re_runtime::driver_info! {
     cmd "readonly": flag [client] "The client may not write";
     cmd "shared": flag [client] "The client may use the disk together with others who are shared as well";
     cmd "register-ds" 'd': cap [multiple] "Clients may register only dataspaces given by this option";
+    cmd "nosgl": flag [ignored] "Accepted for scripts of other servers";
     cmd "nomsi": flag [ignored] "Accepted for scripts of other servers";
     cmd "nomsix": flag [ignored] "Accepted for scripts of other servers";
     factory "device": string [mandatory] "Disk: its identification string, or virtio<n>, counted from 0 by address";
@@ -70,4 +71,31 @@ fn main(env: &'static Env) -> Result<Infallible, StartError> {
     }
     log::info!("ready");
     server.run()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines_for_nvme_drv_are_understood() {
+        let words = [
+            "-vvv",
+            "--nosgl",
+            "--nomsi",
+            "--nomsix",
+            "-d",
+            "ds0",
+            "--client",
+            "cl1",
+            "--device",
+            "1234:n1",
+            "--ds-max",
+            "5",
+            "--readonly",
+        ];
+        let options = BlockOptions::parse(&INFO, words.into_iter()).unwrap();
+        assert_eq!(options.ignored, ["nosgl", "nomsi", "nomsix"]);
+        assert_eq!((options.clients.len(), options.trusted.len()), (1, 1));
+    }
 }
