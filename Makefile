@@ -83,9 +83,10 @@ install: setup ## packager, udibuild, udimkpkg and udisetup on PATH: in cargo's 
 package: setup ## the L4Re package of the virtio-blk server, in out/pkg
 	@$(CARGO) run -q -p l4re-packager -- build drivers/blk
 
-test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<kernel> [GUEST_KERNEL=, GUEST_MODULES=]
+test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<kernel> [GUEST_KERNEL=, GUEST_MODULES=, GUEST_ROOT=]
 	@$(E2E) test-l4re -- --out $(OUT)/l4re --build "$(L4RE_BUILD)" --fiasco "$(FIASCO)" \
-		$(if $(GUEST_KERNEL),--guest-kernel "$(GUEST_KERNEL)") $(if $(GUEST_MODULES),--guest-modules "$(GUEST_MODULES)")
+		$(if $(GUEST_KERNEL),--guest-kernel "$(GUEST_KERNEL)") $(if $(GUEST_MODULES),--guest-modules "$(GUEST_MODULES)") \
+		$(if $(GUEST_ROOT),--guest-root "$(GUEST_ROOT)")
 
 MDBOOK = 0.5.4
 book: setup ## the documentation as a book, in out/book (installs mdbook below out/ when it is missing)

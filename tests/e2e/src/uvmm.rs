@@ -5,8 +5,9 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use l4re_qemu::{Limits, Vm};
+use l4re_qemu::{Disk, Limits, Vm};
 
 use crate::disk::TestDisk;
 use crate::guest::{self, Guests};
@@ -48,14 +49,57 @@ pub fn run(
     show: bool,
 ) -> Result<Record> {
     let folder = tempfile::tempdir().context("a temporary folder")?;
-    let vm = system(l4re, linux, transport, folder.path())?.disk(device(disk, transport));
-    let limits = Limits { time: std::time::Duration::from_secs(300), ..Limits::default() };
+    let boot = Boot {
+        kernel: &linux.kernel,
+        initrd: initramfs(linux)?,
+        command_line: "console=ttyAMA0 quiet panic=1",
+    };
+    let vm = system(l4re, &boot, transport, folder.path())?.disk(device(disk, transport));
+    let limits = Limits { time: Duration::from_secs(300), ..Limits::default() };
     let record = Record::of(&vm, &limits, show)?.passed()?;
     disk.fsck()?;
     Ok(record)
 }
 
-fn system(l4re: &L4re, linux: &LinuxGuest, transport: Transport, folder: &Path) -> Result<Vm> {
+/// Boots the guest from a root file system on the served disk, up to what systemd says of itself:
+/// `root` is what `packager rootfs --arch arm64 --kernel` made, with a unit that prints the result. The
+/// guest writes to a copy of the image at `disk`.
+///
+/// # Errors
+///
+/// If the system cannot be put together, systemd does not get on, or the file system has errors
+/// afterwards.
+pub fn systemd(
+    l4re: &L4re,
+    root: &Path,
+    transport: Transport,
+    disk: &Path,
+    show: bool,
+) -> Result<Record> {
+    let folder = tempfile::tempdir().context("a temporary folder")?;
+    let image = root.join("systemd-arm64.ext4");
+    fs::copy(&image, disk).context(image.display())?;
+    let initrd = root.join("boot-arm64/initrd.img");
+    let boot = Boot {
+        kernel: &root.join("boot-arm64/Image"),
+        initrd: fs::read(&initrd).context(initrd.display())?,
+        command_line: "console=ttyAMA0 root=/dev/vda rw panic=1",
+    };
+    let device = Disk::file(disk, transport.place(0)).serial(SERIAL);
+    let vm = system(l4re, &boot, transport, folder.path())?.disk(device);
+    let limits = Limits { time: Duration::from_secs(1800), ..Limits::default() };
+    Record::of(&vm, &limits, show)?.passed()
+}
+
+/// What uvmm starts.
+struct Boot<'a> {
+    kernel: &'a Path,
+    /// The content of the initial RAM disk.
+    initrd: Vec<u8>,
+    command_line: &'a str,
+}
+
+fn system(l4re: &L4re, boot: &Boot<'_>, transport: Transport, folder: &Path) -> Result<Vm> {
     let base = System::new(transport);
     let write = |name: &str, data: &[u8]| {
         let path = folder.join(name);
@@ -63,10 +107,10 @@ fn system(l4re: &L4re, linux: &LinuxGuest, transport: Transport, folder: &Path) 
     };
     write("hw_virtio.io", System::io_hardware().as_bytes())?;
     write("bus.io", base.io_bus().as_bytes())?;
-    write("guest.ned", ned_script().as_bytes())?;
+    write("guest.ned", ned_script(boot.command_line).as_bytes())?;
     write("modules.list", MODULE_LIST.as_bytes())?;
-    write("guest.img", &initramfs(linux)?)?;
-    fs::copy(&linux.kernel, folder.join("guest.kernel")).context(linux.kernel.display())?;
+    write("guest.img", &boot.initrd)?;
+    fs::copy(boot.kernel, folder.join("guest.kernel")).context(boot.kernel.display())?;
     device_tree(&l4re.asset("dtb/virt-arm_virt-64.dtb"), folder)?;
     l4re.boot(folder, "modules.list", "guest", &[&Guests::build()?.server()])
 }
@@ -76,7 +120,7 @@ const MODULE_LIST: &str = "entry guest\nkernel fiasco -serial_esc\nroottask moe 
     module hw_devices.io\nmodule hw_virtio.io\nmodule bus.io\nmodule guest.ned\n\
     module guest.dtb\nmodule[nostrip] guest.kernel\nmodule[nostrip] guest.img\n";
 
-fn ned_script() -> String {
+fn ned_script(command_line: &str) -> String {
     let mut s = System::ned_prelude();
     s += &format!(
         "local log_fab = ld:new_channel()\n\
@@ -93,7 +137,7 @@ fn ned_script() -> String {
          ld:startv({{\n  log = log_fab:create(L4.Proto.Log, \"vm\", \"w\", \"key=1\"),\n  \
          scheduler = sched(0x10),\n  caps = {{ ram = ram, blk = disk }},\n}}, \
          \"rom/uvmm\", \"-krom/guest.kernel\", \"-rrom/guest.img\", \"-drom/guest.dtb\",\n  \
-         \"-cconsole=ttyAMA0 quiet panic=1\")\n"
+         \"-c{command_line}\")\n"
     );
     s
 }

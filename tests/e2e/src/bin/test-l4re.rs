@@ -30,6 +30,13 @@ struct Options {
     /// The guest's modules: `lib/modules/(version)` of its package.
     #[arg(long)]
     guest_modules: Option<PathBuf>,
+    /// A root file system with systemd to run in a guest: what `packager rootfs --arch arm64
+    /// --kernel` made, with a unit that prints the result; EL2 kernels only.
+    #[arg(long)]
+    guest_root: Option<PathBuf>,
+    /// Only the case with that root file system.
+    #[arg(long)]
+    systemd_only: bool,
     /// Only the cases about images.
     #[arg(long)]
     images_only: bool,
@@ -98,10 +105,15 @@ fn run(options: &Options) -> Result<bool> {
     std::fs::create_dir_all(&options.out).context(options.out.display())?;
     println!("L4Re: {}, kernel at EL{}", options.build.display(), 1 + u8::from(l4re.is_el2()));
     let mut report = Report::default();
-    if !options.images_only {
+    if !options.images_only && !options.systemd_only {
         systems(&mut report, &l4re, options)?;
     }
-    images(&mut report, &l4re, options)?;
+    if let Some(root) = options.guest_root.as_deref().filter(|_| !options.images_only) {
+        systemd(&mut report, &l4re, options, root);
+    }
+    if !options.systemd_only {
+        images(&mut report, &l4re, options)?;
+    }
     for failure in &report.failed {
         println!("\nFAILED {failure}");
     }
@@ -155,6 +167,18 @@ fn images(report: &mut Report, l4re: &L4re, options: &Options) -> Result<()> {
         report.case(&name, images.injected(transport, &disk), &[]);
     }
     Ok(())
+}
+
+/// systemd in a guest whose root file system is the served disk.
+fn systemd(report: &mut Report, l4re: &L4re, options: &Options, root: &std::path::Path) {
+    let transport = Transport::Pci;
+    let name = format!("systemd in a guest under uvmm, {}", transport.name());
+    if !l4re.is_el2() || !l4re.has("uvmm") {
+        println!("skip  {name}: needs an EL2 kernel and a build with uvmm and cons");
+        return;
+    }
+    let disk = options.out.join("systemd.img");
+    report.case(&name, uvmm::systemd(l4re, root, transport, &disk, options.verbose), &[]);
 }
 
 fn guest(
