@@ -5,17 +5,23 @@
 //! that such a task links. It uses neither the C++ libraries of L4Re nor its build system; it
 //! speaks the binary interface of the Fiasco microkernel and the protocols of L4Re's servers.
 //!
-//! The modules from bottom to top; each uses only those above it in this list:
+//! The modules from bottom to top; each uses only those above it in this list, which
+//! `tests/repository` checks:
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`abi`] | plain data: tags, flexpages, protocol numbers, message layouts; no `unsafe` |
-//! | [`arch`] | the system call and the registers, one file an architecture |
-//! | [`ipc`], [`cap`] | calls, receive windows, capability slots, owned typed handles |
-//! | [`env`](mod@env), [`mem`], [`log`](mod@log) | start-up, named capabilities, heap, regions, DMA, panic |
+//! | [`arch`] | the system call and the registers, one file per architecture |
+//! | `error` | the result codes of kernel and servers |
+//! | [`ipc`] | messages: calls, replies, receive windows |
+//! | [`cap`] | capability slots, owned typed handles, the endpoint of a server |
+//! | `clock` | the kernel's clock |
+//! | [`log`](mod@log) | lines to the log, and a limit for what others cause |
+//! | [`mem`] | dataspaces, regions, DMA spaces, heap, shared memory |
+//! | [`env`](mod@env) | start-up, arguments, named capabilities, threads, the end |
 //! | [`bus`] | devices: from a vbus, or granted as single capabilities |
-//! | [`virtio`] | the driver side: transports, queue engine, block device |
-//! | [`serve`] | the device side: l4virtio protocol, client memory, rings, event loop |
+//! | [`virtio`] | the driver side: discovery, transports, queue engine, block device |
+//! | [`serve`] | the device side: l4virtio protocol, client memory, rings, classes, event loop |
 //! | [`client`] | the other end of `serve`: connections to l4virtio devices |
 //!
 //! What is generic over memory and notification (rings, protocol state machines, parsers) has no
@@ -29,6 +35,7 @@ pub mod arch;
 pub mod bus;
 pub mod cap;
 pub mod client;
+mod clock;
 pub mod env;
 pub mod ipc;
 pub mod log;

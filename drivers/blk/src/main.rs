@@ -10,8 +10,9 @@ use core::convert::Infallible;
 use l4re_runtime::cap::Gate;
 use l4re_runtime::env::{Env, StartError};
 use l4re_runtime::log::set_verbosity;
-use l4re_runtime::serve::l4::{BlockServer, probe};
-use l4re_runtime::serve::options::BlockOptions;
+use l4re_runtime::serve::block::{self, Block};
+use l4re_runtime::serve::l4::Server;
+use l4re_runtime::serve::options::ServerOptions;
 
 l4re_runtime::entry!(main, stack = 64 * 1024, heap = 64 * 1024 * 1024);
 
@@ -45,7 +46,7 @@ l4re_runtime::driver_info! {
 const SERVER: &str = "svr";
 
 fn main(env: &'static Env) -> Result<Infallible, StartError> {
-    let options = BlockOptions::parse(&INFO, env.args().options())
+    let options = ServerOptions::parse(&INFO, env.args().options())
         .map_err(|e| StartError::Other(e.to_string()))?;
     set_verbosity(options.verbosity, options.quiet);
     for option in &options.ignored {
@@ -56,12 +57,13 @@ fn main(env: &'static Env) -> Result<Infallible, StartError> {
     if dynamic {
         env.cap::<Gate>(SERVER)?;
     }
-    let mut server = BlockServer::new(env, INFO.factory)?;
+    let mut server = Server::new(env, INFO.factory)?;
     for name in &options.trusted {
         server.trust(env.cap(name)?);
     }
-    for found in probe::disks(env)? {
-        server.add_disk(found.disk, found.resources)?;
+    for found in block::disks(env)? {
+        let class = Block::new(found.disk).map_err(StartError::when("serve", "disk"))?;
+        server.add_device(class, found.resources)?;
     }
     for client in &options.clients {
         server.add_client(env, client)?;

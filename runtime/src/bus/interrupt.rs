@@ -28,7 +28,7 @@ impl Interrupt {
     ///
     /// What the kernel or the controller answers.
     pub fn new(icu: Arc<Controller>, pin: usize, mode: Option<Mode>) -> Result<Interrupt> {
-        let irq = Factory::at(crate::env::ids().factory).irq()?;
+        let irq = Factory::at(crate::cap::initial().factory).irq()?;
         if let Some(mode) = mode {
             icu.set_mode(pin, mode)?;
         }
@@ -50,7 +50,7 @@ impl Interrupt {
     /// Binds the next message-signalled interrupt of `icu` to a new IRQ object, for `source` to
     /// send.
     fn message(icu: Arc<Controller>, source: u64) -> Result<Message> {
-        let irq = Factory::at(crate::env::ids().factory).irq()?;
+        let irq = Factory::at(crate::cap::initial().factory).irq()?;
         let (pin, unmask, msi) = icu.bind_message(&irq, source)?;
         let interrupt = Interrupt { irq: irq.into(), source: Some((icu, pin)), unmask };
         Ok(Message { interrupt, msi })

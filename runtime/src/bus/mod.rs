@@ -13,7 +13,7 @@ pub mod vbus;
 pub use controller::Controller;
 pub use device::Device;
 pub use interrupt::{Interrupt, Interrupts, Message};
-pub use pci::PciDevice;
+pub use pci::{PciDevice, PciFunction, Width};
 pub use vbus::Vbus;
 
 use alloc::sync::Arc;

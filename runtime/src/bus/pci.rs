@@ -7,7 +7,6 @@ use super::vbus::{Handle, Resource, ResourceKind, Vbus};
 use crate::abi::icu::Mode;
 use crate::cap::CapRef;
 use crate::mem::{Region, SharedMem};
-use crate::virtio::pci::{PciFunction, Width};
 use crate::{Error, Result};
 
 /// Where the six base address registers start in the configuration space.
@@ -16,6 +15,43 @@ const BAR0: u32 = 0x10;
 const ID: u32 = 0;
 /// Class, subclass, programming interface, revision from the high byte down.
 const CLASS: u32 = 8;
+
+/// Width of an access to the configuration space of a PCI function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Width {
+    /// 8 bits.
+    Byte = 8,
+    /// 16 bits, at an even offset.
+    Word = 16,
+    /// 32 bits, at an offset that is a multiple of 4.
+    Dword = 32,
+}
+
+/// A PCI function, as some bus gives it to a driver: configuration space and mapped BARs.
+pub trait PciFunction {
+    /// Reads the configuration space at a byte offset below 256.
+    ///
+    /// # Errors
+    ///
+    /// The bus refuses or is gone.
+    fn cfg_read(&mut self, offset: u16, width: Width) -> crate::Result<u32>;
+
+    /// Writes to the configuration space.
+    ///
+    /// # Errors
+    ///
+    /// As for [`cfg_read`](Self::cfg_read).
+    fn cfg_write(&mut self, offset: u16, width: Width, value: u32) -> crate::Result<()>;
+
+    /// Maps the memory of a BAR (0 to 5) completely, uncached, for as long as this value lives.
+    /// Of a 64-bit BAR the lower index counts.
+    ///
+    /// # Errors
+    ///
+    /// The BAR does not exist, is no memory, is not assigned, or cannot be mapped.
+    fn map_bar(&mut self, index: u8) -> crate::Result<SharedMem>;
+}
 
 /// A PCI function: its configuration space, and its BARs as they are mapped.
 #[derive(Debug)]

@@ -12,10 +12,12 @@
 //! Both handles dereference to `T`, so functions take `&T` and work with either; code that keeps
 //! one of the two stores a [`Held<T>`].
 
+pub mod endpoint;
 mod factory;
 mod gate;
 mod handle;
 mod icu;
+mod initial;
 mod irq;
 mod namespace;
 mod slots;
@@ -28,6 +30,7 @@ pub use gate::{Gate, Meta};
 pub(crate) use handle::object;
 pub use handle::{Cap, CapRef, Held, Object, Slot};
 pub use icu::{Icu, IcuInfo, Msi, Unmask};
+pub(crate) use initial::{initial, set_initial};
 pub use irq::{Irq, Semaphore};
 pub use namespace::Namespace;
 pub(crate) use slots::SLOTS;

@@ -2,7 +2,7 @@
 
 use log::Level;
 
-use super::{ClientMemory, DeviceGate};
+use super::{DeviceGate, DriverMemory};
 use crate::abi::cap::rights;
 use crate::abi::timeout::Timeout;
 use crate::cap::{Cap, Factory, Held, Irq, Object, Thread};
@@ -21,7 +21,7 @@ const NOTIFICATION: u32 = 0;
 /// Dropping it gives everything back; a device that its server made for this client goes with its
 /// gate.
 #[derive(Debug)]
-pub struct Device {
+pub struct Connection {
     page: Region,
     mem: SharedMem,
     kick: Cap<Irq>,
@@ -29,7 +29,7 @@ pub struct Device {
     gate: Held<DeviceGate>,
 }
 
-impl Device {
+impl Connection {
     /// Connects. `thread` is the one that will [wait](Self::wait) for the device; other interrupts
     /// that are bound to it are told apart by `label`, a multiple of 4.
     ///
@@ -42,7 +42,7 @@ impl Device {
         factory: &Factory,
         thread: &Thread,
         label: usize,
-    ) -> Result<Device> {
+    ) -> Result<Connection> {
         let gate = gate.into();
         let page = gate.config_page()?;
         let mem = page.mem().ok_or(Error::ACCESS)?;
@@ -51,7 +51,7 @@ impl Device {
         interrupt.bind_thread(thread, label)?;
         // Where to unmask is of no matter: an interrupt that a program triggers is never masked.
         let _ = gate.icu().bind(NOTIFICATION as usize, &interrupt)?;
-        Ok(Device { page, mem, kick, interrupt, gate })
+        Ok(Connection { page, mem, kick, interrupt, gate })
     }
 
     /// The gate.
@@ -94,8 +94,8 @@ impl Device {
     }
 }
 
-impl L4Device for Device {
-    type Memory = ClientMemory;
+impl L4Device for Connection {
+    type Memory = DriverMemory;
 
     fn page(&self) -> SharedMem {
         self.mem
@@ -112,7 +112,7 @@ impl L4Device for Device {
     fn register_ds(
         &mut self,
         base: u64,
-        memory: &ClientMemory,
+        memory: &DriverMemory,
         offset: u64,
         size: u64,
     ) -> Result<()> {

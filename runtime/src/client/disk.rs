@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::{ClientMemory, Device};
+use super::{Connection, DriverMemory};
 use crate::abi::timeout::Timeout;
 use crate::mem::{DmaSegment, SharedMem};
 use crate::virtio::block::{BlockDevice, BlockError, Completion, Options, SubmitError};
@@ -77,8 +77,8 @@ impl From<BlockError> for ConnectError {
 #[derive(Debug)]
 pub struct Disk {
     // The driver comes first: dropping it resets the device before the memory goes.
-    driver: BlockDevice<L4Transport<Device>>,
-    memory: ClientMemory,
+    driver: BlockDevice<L4Transport<Connection>>,
+    memory: DriverMemory,
     data: SharedMem,
     data_addr: u64,
     segments: Vec<DmaSegment>,
@@ -91,9 +91,12 @@ impl Disk {
     /// # Errors
     ///
     /// See [`ConnectError`].
-    pub fn open(device: Device, options: DiskOptions) -> core::result::Result<Disk, ConnectError> {
+    pub fn open(
+        device: Connection,
+        options: DiskOptions,
+    ) -> core::result::Result<Disk, ConnectError> {
         let size = options.data.checked_add(DRIVER_BYTES).ok_or(Error::INVAL)?;
-        let memory = ClientMemory::new(size)?;
+        let memory = DriverMemory::new(size)?;
         let mut transport = L4Transport::new(device)?;
         let base = transport.register(memory.clone(), 0, size as u64)?;
         let own = memory.mem().slice(0, DRIVER_BYTES).ok_or(Error::RANGE)?;
@@ -115,12 +118,12 @@ impl Disk {
     }
 
     /// The driver, for what is not here.
-    pub fn driver(&mut self) -> &mut BlockDevice<L4Transport<Device>> {
+    pub fn driver(&mut self) -> &mut BlockDevice<L4Transport<Connection>> {
         &mut self.driver
     }
 
     /// What the driver's queue has done so far.
-    pub fn counters(&self) -> crate::virtio::queue::Counters {
+    pub fn counters(&self) -> crate::virtio::queue::QueueCounters {
         self.driver.counters()
     }
 
@@ -130,7 +133,7 @@ impl Disk {
     }
 
     /// All of the memory, the driver's part included.
-    pub fn memory(&self) -> &ClientMemory {
+    pub fn memory(&self) -> &DriverMemory {
         &self.memory
     }
 

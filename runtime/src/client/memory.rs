@@ -11,12 +11,12 @@ use crate::{Error, Result};
 /// A dataspace that is attached here and can be registered with a server. Copies are the same
 /// memory, which stays for as long as one of them.
 #[derive(Clone, Debug)]
-pub struct ClientMemory {
+pub struct DriverMemory {
     region: Arc<Region>,
     mem: SharedMem,
 }
 
-impl ClientMemory {
+impl DriverMemory {
     /// Allocates `size` bytes of zeroed memory, rounded up to pages.
     ///
     /// It is in one piece, so that the device behind the server can reach it with as few segments
@@ -25,11 +25,11 @@ impl ClientMemory {
     /// # Errors
     ///
     /// [`Error::NOMEM`] when memory, quota or slots are used up; [`Error::INVAL`] for no bytes.
-    pub fn new(size: usize) -> Result<ClientMemory> {
+    pub fn new(size: usize) -> Result<DriverMemory> {
         let memory = Dataspace::create(size, Backing::Contiguous)?;
         let region = Region::attach(memory, &AttachOptions::memory(size).eager())?;
         let mem = region.mem().ok_or(Error::ACCESS)?;
-        Ok(ClientMemory { region: Arc::new(region), mem })
+        Ok(DriverMemory { region: Arc::new(region), mem })
     }
 
     /// The memory as this program sees it.

@@ -1,7 +1,7 @@
 //! The client's side of l4virtio: devices that other programs serve.
 //!
 //! A [`DeviceGate`] is the capability of a device and has the messages of the protocol. A
-//! [`Device`] is a connection: configuration page mapped, interrupts in both directions. It is what
+//! [`Connection`] is a connection: configuration page mapped, interrupts in both directions. It is what
 //! [`L4Transport`](crate::virtio::l4::L4Transport) needs, and on top of that every driver works that
 //! takes a transport: our own [`BlockDevice`](crate::virtio::block::BlockDevice), which [`Disk`] puts
 //! together with memory for its data, and those of the `virtio-drivers` crate.
@@ -10,8 +10,8 @@
 //! |---|---|
 //! | [`DeviceGate`] | single messages |
 //! | [`create_device`], [`create_statistics`] | asking a server for a device or for its counters |
-//! | [`Device`] | a connection |
-//! | [`ClientMemory`] | memory that a server may be told of |
+//! | [`Connection`] | a connection |
+//! | [`DriverMemory`] | memory that a server may be told of |
 //! | [`StatisticsPage`] | a server's counters |
 //! | [`Disk`] | a block device with its memory, ready for requests |
 
@@ -23,8 +23,8 @@ mod memory;
 mod statistics;
 
 pub use create::{create_device, create_statistics};
-pub use device::Device;
+pub use device::Connection;
 pub use disk::{ConnectError, Disk, DiskOptions};
 pub use gate::DeviceGate;
-pub use memory::ClientMemory;
+pub use memory::DriverMemory;
 pub use statistics::StatisticsPage;

@@ -8,11 +8,11 @@ use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use spin::mutex::SpinMutex;
 
-use super::ids;
 use crate::abi::object::parent;
 use crate::abi::proto;
 use crate::abi::rpc::Writer;
 use crate::arch::Utcb;
+use crate::cap::initial;
 use crate::ipc::{self, Msg, Window, Yield};
 
 /// Exit code of a program that panicked; what Rust programs of other systems use.
@@ -118,7 +118,7 @@ fn end(code: usize) -> ! {
         .finish();
     msg.set_len(words.unwrap_or(0));
     // No answer comes: the parent destroys the task. If there is no parent the program sleeps.
-    let _ = ipc::call(ids().parent, proto::PARENT, &mut msg, Window::None);
+    let _ = ipc::call(initial().parent, proto::PARENT, &mut msg, Window::None);
     ipc::sleep_forever()
 }
 

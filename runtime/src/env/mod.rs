@@ -3,24 +3,19 @@
 mod args;
 #[cfg(target_os = "none")]
 mod c_library;
-mod clock;
 mod end;
 mod entry;
 mod error;
-mod ids;
 mod start;
 mod table;
 pub mod thread;
 mod variables;
 
+pub use crate::clock::{now, since_boot};
 pub use args::{Args, AuxVector};
-#[cfg(test)]
-pub(crate) use clock::test_clock;
-pub use clock::{now, since_boot};
 pub use end::{AtEnd, at_end};
 pub use end::{ExitCode, Termination, exit, panicked, set_panic_hook};
 pub use error::StartError;
-pub(crate) use ids::ids;
 #[doc(hidden)]
 pub use start::start;
 pub use start::{Env, env, stack_high_water};

@@ -8,12 +8,13 @@ use spin::Once;
 
 use super::args::{Args, parse_stack};
 use super::table::{Entry, NamedCap, entries};
-use super::{StartError, Termination, Variables, clock, exit, ids};
+use super::{StartError, Termination, Variables, exit};
 use crate::abi::PAGE_SIZE;
 use crate::abi::cap::Sel;
 use crate::abi::env::{EnvData, WORDS};
 use crate::arch::Utcb;
 use crate::cap::{Cap, CapRef, Factory, Held, Namespace, Object, SLOTS, Scheduler, Thread, Vcon};
+use crate::clock;
 use crate::mem::{Area, Rm, stack};
 
 /// What a program was started with.
@@ -153,7 +154,7 @@ pub fn start<T: Termination>(
         // Neither a log to complain to nor a parent to tell: all that is left is to stop.
         panic!("no L4Re environment");
     };
-    ids::set(data);
+    crate::cap::set_initial(data);
     SLOTS.start_at(data.first_free_cap);
     crate::log::init(data.log);
     // SAFETY: the loader maps the page for the life of the program.

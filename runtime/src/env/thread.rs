@@ -11,14 +11,13 @@ use core::ops::Range;
 
 use spin::mutex::SpinMutex;
 
-use super::ids;
 use crate::abi::cap::Sel;
 use crate::abi::fpage::{Fpage, mem};
 use crate::abi::timeout::Timeout;
 use crate::abi::utcb::SIZE as UTCB_SIZE;
 use crate::abi::{PAGE_SHIFT, PAGE_SIZE, page_up};
 use crate::arch;
-use crate::cap::{Cap, Factory, Held, Object, Scheduler, Semaphore, Task, Thread};
+use crate::cap::{Cap, Factory, Held, Object, Scheduler, Semaphore, Task, Thread, initial};
 use crate::ipc::{self, Yield};
 use crate::mem::{Area, Backing, Dataspace, fault_handler};
 use crate::{Error, Result};
@@ -64,14 +63,14 @@ impl Builder {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let factory = Factory::at(ids().factory);
+        let factory = Factory::at(initial().factory);
         let stack = ThreadStack::new(self.stack)?;
         let utcb = UTCBS.lock().take()?;
         let thread = factory.thread()?;
         let done = factory.semaphore()?;
         let result = Arc::new(SpinMutex::new(None));
         thread.bind(&Task::own(), utcb.0, fault_handler())?;
-        Scheduler::at(ids().scheduler).run(&thread, self.priority)?;
+        Scheduler::at(initial().scheduler).run(&thread, self.priority)?;
 
         let place = result.clone();
         let body: Box<dyn FnOnce() + Send> = Box::new(move || *place.lock() = Some(body()));
@@ -212,8 +211,8 @@ impl UtcbPool {
             return Ok(Utcb(utcb));
         }
         let fresh = self.fresh.get_or_insert_with(|| {
-            let area = ids().utcb_area;
-            ids().first_free_utcb..area.start() + (1 << area.order())
+            let area = initial().utcb_area;
+            initial().first_free_utcb..area.start() + (1 << area.order())
         });
         if fresh.len() < UTCB_SIZE {
             *fresh = more_utcbs()?;

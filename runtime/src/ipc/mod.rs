@@ -5,7 +5,6 @@
 //! destroyed by it, and what a peer sent is read once, by value.
 
 mod msg;
-pub mod server;
 
 pub use msg::{Msg, Window};
 
@@ -100,7 +99,7 @@ pub fn receive(source: Sel, timeout: Timeout) -> Result<()> {
 
 /// The error of an IPC that failed.
 #[inline]
-fn check(tag: Tag) -> Result<()> {
+pub(crate) fn check(tag: Tag) -> Result<()> {
     if tag.has_error() { Err(Error::from_ipc(Utcb::current().error() as u64)) } else { Ok(()) }
 }
 

@@ -114,7 +114,7 @@ impl Msg {
     }
 
     /// Writes the message to the UTCB and makes its tag.
-    pub(super) fn store(&self, label: isize, utcb: Utcb) -> Result<Tag> {
+    pub(crate) fn store(&self, label: isize, utcb: Utcb) -> Result<Tag> {
         if self.len + 2 * self.item_count > MAX_WORDS || self.item_count > MAX_ITEMS {
             return Err(Error::MSGTOOLONG);
         }
@@ -129,7 +129,7 @@ impl Msg {
     }
 
     /// Reads a message that arrived with `tag`, whatever its label says.
-    pub(super) fn load_words(&mut self, tag: Tag, utcb: Utcb) {
+    pub(crate) fn load_words(&mut self, tag: Tag, utcb: Utcb) {
         self.len = tag.words();
         for i in 0..self.len {
             self.words[i] = utcb.mr(i);
@@ -167,7 +167,7 @@ pub enum Window {
 
 impl Window {
     /// Writes the buffer registers.
-    pub(super) fn store(self, utcb: Utcb) {
+    pub(crate) fn store(self, utcb: Utcb) {
         utcb.set_bdr(0);
         match self {
             Window::None => utcb.set_br(0, 0),

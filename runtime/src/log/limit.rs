@@ -94,7 +94,7 @@ pub fn limited(source: Source, level: Level, text: fmt::Arguments<'_>) {
     if level > log::max_level() {
         return;
     }
-    let now = crate::env::now();
+    let now = crate::clock::now();
     report(source, now);
     if source.limit().admit(now) {
         log::log!(level, "{text}");
@@ -104,7 +104,7 @@ pub fn limited(source: Source, level: Level, text: fmt::Arguments<'_>) {
 /// Logs how many lines were left out, once their second is over. Returns after which time to call
 /// this again, if there is more to say.
 pub fn report_left_out() -> Option<Duration> {
-    let now = crate::env::now();
+    let now = crate::clock::now();
     Source::ALL.into_iter().for_each(|source| report(source, now));
     let more = Source::ALL.into_iter().any(|source| source.limit().has_left_out());
     more.then_some(Duration::from_micros(SECOND))

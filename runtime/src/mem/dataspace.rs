@@ -56,7 +56,7 @@ impl Dataspace {
             Backing::Contiguous => DsFlags::CONTINUOUS | DsFlags::PINNED,
         };
         let args = [Arg::Signed(size), Arg::Unsigned(flags.bits()), Arg::Unsigned(0)];
-        Factory::at(crate::env::ids().mem_alloc).create(proto::DATASPACE, &args)
+        Factory::at(crate::cap::initial().mem_alloc).create(proto::DATASPACE, &args)
     }
 
     /// Size and rights.

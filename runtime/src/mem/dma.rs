@@ -54,7 +54,7 @@ impl DmaSpace {
     ///
     /// What the memory allocator answers.
     pub fn create() -> Result<Cap<DmaSpace>> {
-        Factory::at(crate::env::ids().mem_alloc).create(proto::DMA_SPACE, &[])
+        Factory::at(crate::cap::initial().mem_alloc).create(proto::DMA_SPACE, &[])
     }
 
     /// Maps memory of `dataspace` from `offset` on and returns DMA address and length of what is

@@ -2,7 +2,6 @@
 
 mod dataspace;
 mod dma;
-pub mod guard;
 pub mod heap;
 mod heap_area;
 mod region;

@@ -29,7 +29,7 @@ pub struct Found {
 impl Rm {
     /// The region mapper of this task.
     pub fn own() -> Rm {
-        Rm::at(crate::env::ids().rm)
+        Rm::at(crate::cap::initial().rm)
     }
 
     /// Attaches a dataspace as [`op::Attach`] says and returns the address.
@@ -110,5 +110,5 @@ impl Rm {
 
 /// The selector of the region mapper, as the fault handler of new threads.
 pub(crate) fn fault_handler() -> Sel {
-    crate::env::ids().rm
+    crate::cap::initial().rm
 }

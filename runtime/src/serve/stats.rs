@@ -1,11 +1,11 @@
-//! Statistics of a block server, as a page that others can map.
+//! Statistics of a server, as a page that others can map.
 //!
 //! `create(1)` at the management gate of a server returns a read-only dataspace of one page. The
 //! server writes its counters there whenever it is about to sleep, and now and then while it does
 //! not sleep. This is an extension of ours: L4Re's other block servers know object 0, a device,
 //! only.
 //!
-//! # Layout
+//! # QueueLayout
 //!
 //! Little endian. An array of 64-bit counters follows a header; [`FIELDS`] names them in order. New
 //! counters are added at the end, so a reader takes as many as it knows and the header says there
@@ -21,7 +21,7 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use super::block::{BATCH_BUCKETS, Counters, DeviceCounters};
+use super::counters::{BATCH_BUCKETS, Counters, DeviceCounters};
 use crate::mem::SharedMem;
 
 /// Size of the page in bytes.
@@ -151,7 +151,7 @@ pub const COUNTERS: usize = FIELDS.len() + BATCH_BUCKETS;
 const _: () = assert!(FIRST + 8 * COUNTERS <= SIZE);
 
 impl Statistics {
-    /// Adds what the clients of a disk have done.
+    /// Adds what the clients of a device have done.
     pub fn add_clients(&mut self, c: &Counters) {
         let t = &mut self.totals;
         t.requests += c.requests;
@@ -173,7 +173,7 @@ impl Statistics {
         }
     }
 
-    /// Adds what a disk has done.
+    /// Adds what a device has done.
     pub fn add_device(&mut self, c: &DeviceCounters) {
         let t = &mut self.totals;
         t.device_batches += c.publishes;

@@ -57,7 +57,7 @@ pub fn virt_to_phys(va: usize) -> usize {
 
 /// Physical addresses of the kernel's image, in ascending order; all but the end of a page are
 /// page boundaries.
-pub struct Layout {
+pub struct ImageLayout {
     /// First byte; code.
     pub start: usize,
     /// End of the code; constants follow.
@@ -71,8 +71,8 @@ pub struct Layout {
 }
 
 /// Where the kernel's image is.
-pub fn image() -> Layout {
-    Layout {
+pub fn image() -> ImageLayout {
+    ImageLayout {
         start: virt_to_phys(&raw const _image_start as usize),
         text_end: virt_to_phys(&raw const _text_end as usize),
         rodata_end: virt_to_phys(&raw const _rodata_end as usize),

@@ -66,7 +66,7 @@ pub struct Start<'a> {
 }
 
 /// Memory for a new program.
-pub struct Layout {
+pub struct StackLayout {
     /// Content of [`INFO`].
     pub info: Vec<u8>,
     /// Content of the top of the stack.
@@ -97,7 +97,7 @@ impl Bytes {
 }
 
 /// Builds the initial memory.
-pub fn build(s: &Start<'_>) -> Layout {
+pub fn build(s: &Start<'_>) -> StackLayout {
     let mut info = Bytes(Vec::new());
     let argv: Vec<_> = s.argv.iter().map(|a| info.add_string(a)).collect();
     let envp: Vec<_> = s.env.iter().map(|e| info.add_string(e)).collect();
@@ -121,7 +121,7 @@ pub fn build(s: &Start<'_>) -> Layout {
     words.extend([auxv::L4_ENV, env, auxv::NULL, 0]);
     let mut stack: Vec<u8> = words.iter().flat_map(|w| w.to_le_bytes()).collect();
     stack.resize(stack.len().next_multiple_of(16), 0);
-    Layout { info: info.0, stack }
+    StackLayout { info: info.0, stack }
 }
 
 fn cap_table(caps: &[(&str, usize)]) -> Vec<u8> {
@@ -168,7 +168,7 @@ mod tests {
         usize::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
     }
 
-    fn layout() -> Layout {
+    fn layout() -> StackLayout {
         let image = Image { entry: 0, segments: Vec::new(), phdr: Some(0x40_0040), phnum: 3 };
         build(&Start {
             argv: &[b"rom/hello", b"-v"],

@@ -3,40 +3,8 @@
 use alloc::boxed::Box;
 
 use crate::mem::DmaSegment;
-use crate::virtio::spec::block::{Info, Op, Status};
-
-/// Sectors that a discard or write-zeroes request names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SectorRange {
-    /// First sector of 512 bytes, on the disk.
-    pub sector: u64,
-    /// Number of sectors, not zero.
-    pub sectors: u32,
-    /// Write zeroes: the sectors may be unmapped.
-    pub unmap: bool,
-}
-
-/// Why a backend did not take a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmitError {
-    /// No room now; there will be when a request completes.
-    Busy,
-    /// The disk cannot do this.
-    Invalid,
-    /// The device is dead.
-    Gone,
-}
-
-/// A request that the device has finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Completion {
-    /// The tag given to `submit`.
-    pub tag: u32,
-    /// How it ended.
-    pub status: Status,
-    /// Bytes of data that the device claims to have written; the status byte does not count.
-    pub written: u32,
-}
+pub use crate::virtio::block::{Completion, SectorRange, SubmitError};
+use crate::virtio::spec::block::{Info, Op};
 
 /// A driver of one disk, as a server sees it: requests go in by [`submit`](Self::submit) without
 /// blocking, and come out of [`complete`](Self::complete) in any order.
@@ -95,6 +63,13 @@ pub trait Backend {
     /// Must not be true before the device has been reset or cut off from memory, as clients may
     /// use their memory for something else once their requests have failed.
     fn gone(&self) -> bool;
+
+    /// Interrupt number `number` of the device has arrived: does what makes the device take it
+    /// back. What has completed is asked for separately.
+    fn interrupt(&mut self, number: usize);
+
+    /// How often the device was notified so far.
+    fn notifications(&self) -> u64;
 }
 
 impl<B: Backend + ?Sized> Backend for Box<B> {
@@ -139,5 +114,13 @@ impl<B: Backend + ?Sized> Backend for Box<B> {
 
     fn gone(&self) -> bool {
         (**self).gone()
+    }
+
+    fn interrupt(&mut self, number: usize) {
+        (**self).interrupt(number);
+    }
+
+    fn notifications(&self) -> u64 {
+        (**self).notifications()
     }
 }

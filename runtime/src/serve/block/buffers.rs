@@ -8,7 +8,7 @@
 use alloc::vec::Vec;
 
 use crate::mem::SharedMem;
-use crate::serve::client_mem::ClientMemory;
+use crate::serve::memory::ClientMemory;
 use crate::serve::ring::{Buffer, RingError};
 use crate::virtio::spec::block::HEADER_SIZE;
 

@@ -1,21 +1,15 @@
 //! What a client is offered: features and the configuration of the class (virtio 1.2, 5.2.3 and
 //! 5.2.4).
 
-use super::{MAX_RANGES, Window};
+use super::{MAX_RANGES, SectorWindow};
 use crate::mem::SharedMem;
-use crate::serve::device::Features;
 use crate::virtio::spec::block::{DiscardLimits, Info, config, feature};
-use crate::virtio::spec::feature as common;
 
-/// The features that a client is offered for a disk.
+/// The features of the class that a client is offered for a disk.
 ///
 /// `CONFIG_WCE` is not: a client cannot switch the cache mode of a disk that it may share.
-pub(super) fn features(info: &Info, read_only: bool, command_register: bool) -> Features {
-    let mut bits = common::VERSION_1
-        | common::INDIRECT_DESC
-        | feature::SIZE_MAX
-        | feature::SEG_MAX
-        | feature::BLK_SIZE;
+pub(super) fn features(info: &Info, read_only: bool) -> u64 {
+    let mut bits = feature::SIZE_MAX | feature::SEG_MAX | feature::BLK_SIZE;
     let mut offer = |condition: bool, feature| {
         if condition {
             bits |= feature;
@@ -25,8 +19,7 @@ pub(super) fn features(info: &Info, read_only: bool, command_register: bool) -> 
     offer(info.flush, feature::FLUSH);
     offer(info.discard.is_some() && !read_only, feature::DISCARD);
     offer(info.write_zeroes.is_some() && !read_only, feature::WRITE_ZEROES);
-    let features = Features::new(bits);
-    if command_register { features.with_command_register() } else { features }
+    bits
 }
 
 /// Most data segments that a client may use in a request: what the disk takes, and what fits a
@@ -36,7 +29,12 @@ pub(super) fn seg_max(info: &Info, queue_size: u16) -> u32 {
 }
 
 /// Fills the configuration of the class. `None` if the window is too small.
-pub(super) fn write(to: &SharedMem, info: &Info, window: &Window, queue_size: u16) -> Option<()> {
+pub(super) fn write(
+    to: &SharedMem,
+    info: &Info,
+    window: &SectorWindow,
+    queue_size: u16,
+) -> Option<()> {
     to.write_u64(config::CAPACITY, window.sectors)?;
     to.write_u32(config::SIZE_MAX, info.size_max)?;
     to.write_u32(config::SEG_MAX, seg_max(info, queue_size))?;

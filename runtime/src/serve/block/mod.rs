@@ -1,6 +1,6 @@
-//! The block class (virtio 1.2, 5.2) for any number of clients of one disk.
+//! The block class (virtio 1.2, 5.2): any number of clients of one disk.
 //!
-//! [`Server`] joins a driver of a disk, a [`Backend`], to its clients. A request goes from the
+//! [`Block`] joins a driver of a disk, a [`Backend`], to the server. A request goes from the
 //! client's queue to the device without a copy, an allocation or a system call: its chain is read
 //! once, checked, and the addresses of its data are looked up in the table of the client's
 //! registered memory.
@@ -12,28 +12,26 @@
 //! must not see change, the ranges of a discard, is copied; what the server answers alone, the
 //! identification string and all refusals, never gets to the device.
 //!
-//! # Clients that reset or go
+//! # Write-through
 //!
-//! The device may still write to a client's memory when the client resets its virtio device or
-//! ends. The client is then *draining*: nothing is written to its queue any more, what completes is
-//! dropped, and its memory stays mapped until nothing is in flight. Only then the page shows
-//! status 0, and [`Notify::drained`] or [`Notify::removed`] tells the event loop.
+//! Writes of a client that has not negotiated `FLUSH` are answered after a flush of the disk. One is
+//! in flight at a time for each client, so writes that complete meanwhile share the next.
 
 mod backend;
 mod buffers;
-mod client;
+mod class;
 mod config;
-mod counters;
+mod discover;
 mod parts;
 mod request;
-mod server;
+mod session;
 mod split;
 mod virtio;
 
 pub use backend::{Backend, Completion, SectorRange, SubmitError};
-pub use client::{ClientOptions, StatusReply};
-pub use counters::{BATCH_BUCKETS, Counters, DeviceCounters};
-pub use server::{ClientId, Notify, Rest, Server};
+pub use class::{Block, BlockOptions};
+pub use discover::{FoundDisk, disks};
+pub use session::BlockSession;
 pub use virtio::VirtioDisk;
 
 use crate::virtio::spec::block::{ID_SIZE, Info};
@@ -46,14 +44,14 @@ pub const QUEUE_SIZE: u16 = 256;
 
 /// The part of a disk that a client sees, in sectors of 512 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct SectorWindow {
     /// First sector on the disk.
     pub first_sector: u64,
     /// Number of sectors.
     pub sectors: u64,
 }
 
-impl Window {
+impl SectorWindow {
     /// The whole disk.
     pub const fn whole(info: &Info) -> Self {
         Self { first_sector: 0, sectors: info.capacity }
@@ -69,7 +67,7 @@ impl Window {
     }
 
     /// Whether two windows have sectors in common.
-    pub const fn overlaps(&self, other: &Window) -> bool {
+    pub const fn overlaps(&self, other: &SectorWindow) -> bool {
         self.first_sector < other.first_sector.saturating_add(other.sectors)
             && other.first_sector < self.first_sector.saturating_add(self.sectors)
     }

@@ -3,8 +3,8 @@
 use alloc::vec::Vec;
 
 use super::buffers::Buffers;
-use super::{MAX_RANGES, SectorRange, Window, config};
-use crate::serve::client_mem::ClientMemory;
+use super::{MAX_RANGES, SectorRange, SectorWindow, config};
+use crate::serve::memory::ClientMemory;
 use crate::virtio::spec::block::{
     DISCARD_SEGMENT_SIZE, DiscardLimits, HEADER_SIZE, ID_SIZE, Info, Op, SECTOR_SIZE, Status,
     WRITE_ZEROES_F_UNMAP,
@@ -14,7 +14,7 @@ use crate::virtio::spec::block::{
 #[derive(Clone, Debug)]
 pub(super) struct Disk {
     pub info: Info,
-    pub window: Window,
+    pub window: SectorWindow,
     pub read_only: bool,
     pub id: [u8; ID_SIZE],
     /// Limits that the client has agreed to keep, `None` if it has not. They are no need of ours:

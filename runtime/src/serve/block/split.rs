@@ -9,7 +9,7 @@ use core::ops::ControlFlow;
 
 use super::buffers::Extent;
 use crate::mem::DmaSegment;
-use crate::serve::client_mem::ClientMemory;
+use crate::serve::memory::ClientMemory;
 
 /// Most bytes of a part: keeps all sums in 32 bits.
 const PART_MAX: u32 = 1 << 30;
@@ -91,7 +91,7 @@ pub(super) fn next_part<R>(
     }
     let excess = bytes & (limits.block - 1);
     trim(out, excess);
-    (bytes > excess).then_some(bytes - excess)
+    (bytes > excess).then(|| bytes - excess)
 }
 
 /// Adds a segment, joined to the last one if the device sees them in one row. `false` if there is

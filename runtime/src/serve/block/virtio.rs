@@ -9,15 +9,12 @@ use super::{Backend, Completion, SectorRange, SubmitError};
 use crate::env::AtEnd;
 use crate::log::{Source, limited};
 use crate::mem::DmaSegment;
-use crate::virtio::block::{self as driver, BlockDevice};
+use crate::virtio::block::BlockDevice;
 use crate::virtio::spec::block::{Info, Op};
 
 /// How often a device that asks for a reset is reset, if it does not stop when told to. Each time
 /// can take as long as the driver waits for a reset.
 const RESETS_MAX: u32 = 3;
-
-/// Most ranges that are passed to the device at once; the driver has no room for more.
-const RANGES_MAX: usize = 8;
 
 /// A virtio block device that is reset when it is stuck, with its requests failed.
 ///
@@ -55,27 +52,6 @@ impl<T: Transport> VirtioDisk<T> {
         &self.device
     }
 
-    /// Interrupt number `number` has arrived: acknowledges it. What completed comes out of
-    /// [`complete`](Backend::complete).
-    pub fn interrupt(&mut self, number: usize) {
-        let interrupt = if self.config_interrupt == Some(number) {
-            self.device.handle_config_interrupt()
-        } else {
-            self.device.handle_interrupt()
-        };
-        if interrupt.config_changed {
-            // Clients learned the size when they connected, and requests are checked by it.
-            let sectors = self.device.info().capacity;
-            limited(
-                Source::Device,
-                Level::Warn,
-                format_args!(
-                    "the disk has {sectors} sectors now; present clients see the former size"
-                ),
-            );
-        }
-    }
-
     fn recover(&mut self, sink: &mut dyn FnMut(Completion)) {
         if self.refused_resets == RESETS_MAX {
             return;
@@ -85,7 +61,7 @@ impl<T: Transport> VirtioDisk<T> {
             Level::Warn,
             format_args!("the disk asks for a reset; requests in flight fail"),
         );
-        match self.device.reset_and_recover(&mut |c| sink(completion(c))) {
+        match self.device.reset_and_recover(sink) {
             Ok(()) => self.refused_resets = 0,
             Err(e) if self.device.gone() => {
                 limited(Source::Device, Level::Error, format_args!("the disk is dead: {e}"))
@@ -118,7 +94,7 @@ impl<T: Transport> Backend for VirtioDisk<T> {
         segments: &[DmaSegment],
         tag: u32,
     ) -> Result<(), SubmitError> {
-        self.device.submit(op, sector, segments, tag).map_err(SubmitError::from)
+        self.device.submit(op, sector, segments, tag)
     }
 
     fn submit_ranges(
@@ -127,12 +103,7 @@ impl<T: Transport> Backend for VirtioDisk<T> {
         ranges: &[SectorRange],
         tag: u32,
     ) -> Result<(), SubmitError> {
-        let mut list = [driver::SectorRange::default(); RANGES_MAX];
-        let list = list.get_mut(..ranges.len()).ok_or(SubmitError::Invalid)?;
-        for (to, &SectorRange { sector, sectors, unmap }) in list.iter_mut().zip(ranges) {
-            *to = driver::SectorRange { sector, sectors, unmap };
-        }
-        self.device.submit_ranges(op, list, tag).map_err(SubmitError::from)
+        self.device.submit_ranges(op, ranges, tag)
     }
 
     fn publish(&mut self) {
@@ -140,7 +111,7 @@ impl<T: Transport> Backend for VirtioDisk<T> {
     }
 
     fn complete(&mut self, sink: &mut dyn FnMut(Completion)) {
-        self.device.complete(&mut |c| sink(completion(c)));
+        self.device.complete(sink);
         if self.device.needs_reset() {
             self.recover(sink);
         }
@@ -157,18 +128,27 @@ impl<T: Transport> Backend for VirtioDisk<T> {
     fn gone(&self) -> bool {
         self.device.gone()
     }
-}
 
-fn completion(c: driver::Completion) -> Completion {
-    Completion { tag: c.tag, status: c.status, written: c.written }
-}
-
-impl From<driver::SubmitError> for SubmitError {
-    fn from(e: driver::SubmitError) -> Self {
-        match e {
-            driver::SubmitError::Busy => SubmitError::Busy,
-            driver::SubmitError::Invalid => SubmitError::Invalid,
-            driver::SubmitError::Gone => SubmitError::Gone,
+    fn interrupt(&mut self, number: usize) {
+        let interrupt = if self.config_interrupt == Some(number) {
+            self.device.handle_config_interrupt()
+        } else {
+            self.device.handle_interrupt()
+        };
+        if interrupt.config_changed {
+            // Clients learned the size when they connected, and requests are checked by it.
+            let sectors = self.device.info().capacity;
+            limited(
+                Source::Device,
+                Level::Warn,
+                format_args!(
+                    "the disk has {sectors} sectors now; present clients see the former size"
+                ),
+            );
         }
+    }
+
+    fn notifications(&self) -> u64 {
+        self.device.counters().kicks
     }
 }

@@ -1,34 +1,36 @@
 //! The server's one thread: waits for messages and interrupts, and serves.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use log::Level;
 
-use super::label::{DISKS_MAX, Label};
-use super::memory::Trust;
+use super::device::{ClassDevice, DeviceResources, Entrance, ServedDevice};
+use super::guard;
+use super::label::{DEVICES_MAX, MessageSource};
+use super::memory::TrustedDataspaces;
 use super::message::{DeviceRequest, MANAGEMENT_INTERFACES, ManagementRequest};
-use super::session::Access;
-use super::unit::{Disk, Door, Resources, Terms, Unit};
 use crate::abi::cap::rights;
 use crate::abi::item::SendItem;
 use crate::abi::timeout::Timeout;
+use crate::cap::endpoint::{Endpoint, Event, answer};
 use crate::cap::{Cap, CapRef, Factory, Gate, Irq, Object, Thread, slots_in_use};
 use crate::env::{self, Env, StartError};
-use crate::ipc::server::{Endpoint, Event, answer};
 use crate::ipc::sleep;
 use crate::log::{Source, limited, report_left_out};
-use crate::mem::{AttachOptions, Backing, Dataspace, Region, dma_bytes, guard, heap};
-use crate::serve::block::{ClientId, Rest};
-use crate::serve::factory::BlockRequest;
-use crate::serve::options::{Param, StaticClient};
+use crate::mem::{AttachOptions, Backing, Dataspace, Region, dma_bytes, heap};
+use crate::serve::class::Class;
+use crate::serve::factory::{self, CreateRequest};
+use crate::serve::options::{Param, StaticClient, Values};
+use crate::serve::scheduler::{ClientId, NextStep};
 use crate::serve::stats::{self, Statistics};
 use crate::{Error, Result};
 
 /// How long the server waits for a client that may look for work without saying so, see
-/// [`Rest::Linger`].
-const LINGER: Timeout = Timeout::from_micros(1000);
+/// [`NextStep::WaitShortly`].
+const SHORT_WAIT: Timeout = Timeout::from_micros(1000);
 
 /// How long the server waits for a device to finish with a client that has reset, in microseconds
 /// of the kernel's clock, and how long it pauses between two looks.
@@ -41,15 +43,15 @@ const DRAIN_LOOKS: u32 = 5000;
 /// After how many rounds without a pause the statistics are written anyway.
 const STATS_ROUNDS: u32 = 256;
 
-/// A server of disks, see the [module](super).
-pub struct BlockServer<D: Disk> {
+/// A server of devices, see the [module](super).
+pub struct Server {
     pub(super) endpoint: Endpoint,
     thread: CapRef<Thread>,
     factory: CapRef<Factory>,
     /// Triggered when a gate is gone.
     _deleted: Cap<Irq>,
-    units: Vec<Unit<D>>,
-    trust: Trust,
+    devices: Vec<Box<dyn ServedDevice>>,
+    trusted: TrustedDataspaces,
     /// The arguments that `create` takes.
     arguments: &'static [Param],
     statistics: Region,
@@ -57,16 +59,6 @@ pub struct BlockServer<D: Disk> {
     allocations: usize,
     /// Rounds since the statistics were written.
     rounds: u32,
-}
-
-/// What the loop does next.
-enum Next {
-    /// Look for messages without waiting.
-    Look,
-    /// Wait a little, then [settle](BlockServer::settle) again.
-    Linger,
-    /// Wait.
-    Sleep,
 }
 
 /// Why nothing can be received at a gate that was granted.
@@ -83,8 +75,8 @@ fn not_bound(name: &str, error: Error) -> StartError {
     }
 }
 
-impl<D: Disk> BlockServer<D> {
-    /// A server without disks, for the calling thread, which must be the program's first.
+impl Server {
+    /// A server without devices, for the calling thread, which must be the program's first.
     /// `arguments` is the table of what `create` takes.
     ///
     /// # Errors
@@ -102,14 +94,14 @@ impl<D: Disk> BlockServer<D> {
         arguments: &'static [Param],
     ) -> Result<Self> {
         let deleted = factory.irq()?;
-        deleted.bind_thread(&thread, Label::Deleted.encode())?;
+        deleted.bind_thread(&thread, MessageSource::Deleted.encode())?;
         thread.notify_of_dead_gates(&deleted)?;
         let page = Dataspace::create(stats::SIZE, Backing::Plain)?;
         Ok(Self {
             endpoint: Endpoint::new()?,
             _deleted: deleted,
-            units: Vec::new(),
-            trust: Trust::default(),
+            devices: Vec::new(),
+            trusted: TrustedDataspaces::default(),
             arguments,
             statistics: Region::attach(page, &AttachOptions::memory(stats::SIZE).eager())?,
             allocations: 0,
@@ -121,41 +113,42 @@ impl<D: Disk> BlockServer<D> {
 
     /// Adds a dataspace to those that clients may register; without any they may register all.
     pub fn trust(&mut self, dataspace: CapRef<Dataspace>) {
-        self.trust.add(dataspace);
+        self.trusted.add(dataspace);
     }
 
-    /// Adds a disk. Its interrupts arrive at the thread from now on.
+    /// Adds a device. Its interrupts arrive at the thread from now on.
     ///
     /// # Errors
     ///
-    /// [`StartError::Failed`] with the first name of the disk.
-    pub fn add_disk(
+    /// [`StartError::Failed`] with the first name of the device.
+    pub fn add_device<C: Class + 'static>(
         &mut self,
-        disk: D,
-        resources: Resources,
+        class: C,
+        resources: DeviceResources,
     ) -> core::result::Result<(), StartError> {
         let name = resources.names.first().cloned().unwrap_or_default();
         for other in resources.names.iter().filter(|n| self.find(n).is_some()) {
-            log::warn!("several disks are called \"{other}\"; the first one gets its clients");
+            log::warn!("several devices are called \"{other}\"; the first one gets its clients");
         }
-        let number = u8::try_from(self.units.len()).ok().filter(|n| usize::from(*n) < DISKS_MAX);
-        let unit = number
+        let number = u8::try_from(self.devices.len()).ok();
+        let device = number
+            .filter(|n| usize::from(*n) < DEVICES_MAX)
             .ok_or(Error::NOSPC)
-            .and_then(|n| Unit::new(n, disk, resources, &self.thread))
-            .map_err(StartError::when("serve disk", &name))?;
-        self.units.push(unit);
+            .and_then(|n| ClassDevice::new(n, class, resources, &self.thread))
+            .map_err(StartError::when("serve device", &name))?;
+        self.devices.push(Box::new(device));
         Ok(())
     }
 
     fn find(&self, name: &str) -> Option<usize> {
-        self.units.iter().position(|u| u.is_called(name))
+        self.devices.iter().position(|d| d.names().iter().any(|n| n == name))
     }
 
     /// Serves a client that the command line names, at a gate with the server right.
     ///
     /// # Errors
     ///
-    /// If the capability is not there or no gate with that right, there is no such disk, or others
+    /// If the capability is not there or no gate with that right, there is no such device, or others
     /// use it.
     pub fn add_client(
         &mut self,
@@ -163,20 +156,18 @@ impl<D: Disk> BlockServer<D> {
         client: &StaticClient<'_>,
     ) -> core::result::Result<(), StartError> {
         let gate = env.cap::<Gate>(client.cap)?;
-        let Some(unit) = self.find(client.device) else {
+        let Some(device) = self.find(client.device) else {
             let known = self.known_names();
             return Err(StartError::Other(alloc::format!(
-                "there is no disk \"{}\" for client `{}`; there are: {known}",
+                "there is no device \"{}\" for client `{}`; there are: {known}",
                 client.device,
                 client.cap,
             )));
         };
-        let access = Access { read_only: client.read_only, shared: client.shared };
-        let terms = Terms { access, ds_max: client.ds_max };
-        match self.open(unit, &terms, Door::Static(gate)) {
+        match self.open(device, &client.values, client.ds_max, Entrance::Static(gate)) {
             Ok(_) => Ok(()),
             Err(Error::BUSY) => Err(StartError::Other(alloc::format!(
-                "disk \"{}\" cannot be given to client `{}` as well: others use it; clients use a \
+                "device \"{}\" cannot be given to client `{}` as well: others use it; clients use a \
                  disk together if all of them are read-only, or all of them shared",
                 client.device,
                 client.cap,
@@ -187,7 +178,7 @@ impl<D: Disk> BlockServer<D> {
 
     fn known_names(&self) -> String {
         let names: Vec<String> = self
-            .units
+            .devices
             .iter()
             .map(|u| alloc::format!("\"{}\"", u.names().join("\" or \"")))
             .collect();
@@ -205,23 +196,24 @@ impl<D: Disk> BlockServer<D> {
         name: &str,
     ) -> core::result::Result<(), StartError> {
         let gate = env.cap::<Gate>(name)?;
-        gate.bind_thread(&self.thread, Label::Management.encode()).map_err(|e| not_bound(name, e))
+        gate.bind_thread(&self.thread, MessageSource::Management.encode())
+            .map_err(|e| not_bound(name, e))
     }
 
     /// Serves for ever.
     pub fn run(mut self) -> ! {
         self.allocations = heap::stats().allocations;
-        let (mut reply, mut lingered) = (None, false);
+        let (mut reply, mut waited_shortly) = (None, false);
         loop {
             // A task's dataspaces can end with it, under our feet: the page of a queue is then gone.
             // The kernel takes its gate away at the same time, so a look at the gates, right before
             // memory of clients is touched, comes in time unless somebody above us runs in between.
-            self.units.iter_mut().for_each(Unit::sweep);
-            let next = if lingered { self.look_again() } else { self.turn() };
+            self.devices.iter_mut().for_each(|device| device.sweep());
+            let next = if waited_shortly { self.look_again() } else { self.turn() };
             let timeout = match next {
-                Next::Look => Timeout::ZERO,
-                Next::Linger => LINGER,
-                Next::Sleep => match report_left_out() {
+                NextStep::Work => Timeout::ZERO,
+                NextStep::WaitShortly => SHORT_WAIT,
+                NextStep::Wait => match report_left_out() {
                     None => Timeout::NEVER,
                     Some(time) => Timeout::from_micros(time.as_micros() as u64),
                 },
@@ -230,77 +222,77 @@ impl<D: Disk> BlockServer<D> {
                 Some(label) => self.endpoint.reply_and_wait(label, timeout),
                 None => self.endpoint.wait(timeout),
             };
-            lingered = event.is_none() && matches!(next, Next::Linger);
+            waited_shortly = event.is_none() && next == NextStep::WaitShortly;
             if let Some(event) = event {
                 reply = self.dispatch(&event);
             }
         }
     }
 
-    /// Nobody came while the loop lingered: looks whether something was missed.
-    fn look_again(&mut self) -> Next {
+    /// Nobody came in a short wait: looks whether something was missed.
+    fn look_again(&mut self) -> NextStep {
         match self.settle() {
-            Next::Look => self.turn(),
+            NextStep::Work => self.turn(),
             wait => wait,
         }
     }
 
-    /// Serves all disks once, and if there is nothing more to do prepares to wait.
-    fn turn(&mut self) -> Next {
-        if self.work() { Next::Look } else { self.settle() }
+    /// Serves all devices once, and if there is nothing more to do prepares to wait.
+    fn turn(&mut self) -> NextStep {
+        if self.work() { NextStep::Work } else { self.settle() }
     }
 
-    /// Gives every disk a round; returns whether there is more to do.
+    /// Gives every device a round; returns whether there is more to do.
     pub(super) fn work(&mut self) -> bool {
         self.rounds += 1;
         if self.rounds >= STATS_ROUNDS {
             self.write_statistics();
         }
-        self.units.iter_mut().fold(false, |more, unit| unit.work() | more)
+        self.devices.iter_mut().fold(false, |more, device| device.work() | more)
     }
 
-    fn settle(&mut self) -> Next {
-        let mut next = Next::Sleep;
-        for unit in &mut self.units {
-            match unit.settle() {
-                Rest::Again => return Next::Look,
-                Rest::Linger => next = Next::Linger,
-                Rest::Sleep => {}
+    fn settle(&mut self) -> NextStep {
+        let mut next = NextStep::Wait;
+        for device in &mut self.devices {
+            match device.settle() {
+                NextStep::Work => return NextStep::Work,
+                NextStep::WaitShortly => next = NextStep::WaitShortly,
+                NextStep::Wait => {}
             }
         }
         self.write_statistics();
-        self.units.iter_mut().for_each(Unit::tell_failures);
+        self.devices.iter_mut().for_each(|device| device.log_failures());
         next
     }
 
     /// Serves what has arrived. Returns the label of the answer; `None` for interrupts.
     pub(super) fn dispatch(&mut self, event: &Event) -> Option<isize> {
-        match Label::decode(event.label).map(|(source, _)| source) {
-            Some(Label::Kick(disk, client)) => {
-                if let Some(unit) = self.units.get_mut(usize::from(disk)) {
-                    unit.kick(client);
+        match MessageSource::decode(event.label).map(|(source, _)| source) {
+            Some(MessageSource::Kick(device, client)) => {
+                if let Some(device) = self.devices.get_mut(usize::from(device)) {
+                    device.kick(client);
                 }
                 None
             }
-            Some(Label::Device(disk, number)) => {
-                let unit = self.units.get_mut(usize::from(disk));
-                if let Some(line) = unit.and_then(|unit| unit.interrupt(number)) {
-                    let others = self.units.iter_mut().enumerate();
+            Some(MessageSource::Interrupt(number, interrupt)) => {
+                let device = self.devices.get_mut(usize::from(number));
+                if let Some(line) = device.and_then(|device| device.interrupt(interrupt)) {
+                    let others = self.devices.iter_mut().enumerate();
                     others
-                        .filter(|(other, _)| *other != usize::from(disk))
-                        .for_each(|(_, unit)| unit.shared_interrupt(&line));
+                        .filter(|(other, _)| *other != usize::from(number))
+                        .for_each(|(_, device)| device.shared_interrupt(&line));
                 }
                 None
             }
-            Some(Label::Deleted) => {
-                self.units.iter_mut().for_each(Unit::sweep);
+            Some(MessageSource::Deleted) => {
+                self.devices.iter_mut().for_each(|device| device.sweep());
                 None
             }
-            Some(Label::Session(disk, client)) => {
-                let result = self.serve_device(disk, client, event);
+            Some(MessageSource::Session(device, client)) => {
+                let result = self.serve_device(device, client, event);
                 Some(self.finish(result))
             }
-            Some(Label::Management) => self.serve_management(event),
+            Some(MessageSource::Management) => self.serve_management(event),
             None => Some(self.finish(Err(Error::NOENT))),
         }
     }
@@ -313,7 +305,7 @@ impl<D: Disk> BlockServer<D> {
         answer(result)
     }
 
-    fn serve_device(&mut self, disk: u8, client: ClientId, event: &Event) -> Result<usize> {
+    fn serve_device(&mut self, number: u8, client: ClientId, event: &Event) -> Result<usize> {
         let msg = self.endpoint.msg();
         let item = msg.received(0);
         let request = DeviceRequest::decode(event.protocol, msg.words(), item)?;
@@ -323,19 +315,20 @@ impl<D: Disk> BlockServer<D> {
         };
         let reply = self.endpoint.msg();
         reply.clear();
-        let unit = self.units.get_mut(usize::from(disk)).ok_or(Error::NOENT)?;
-        let label = unit.handle(client, request, cap, &self.trust, reply)?;
-        if unit.has_to_wait_for(client) {
-            self.drain(usize::from(disk), |unit| !unit.is_draining(client));
+        let device = self.devices.get_mut(usize::from(number)).ok_or(Error::NOENT)?;
+        let label = device.handle(client, request, cap, &self.trusted, reply)?;
+        if device.has_to_wait_for(client) {
+            self.drain(usize::from(number), client);
         }
         Ok(label)
     }
 
-    /// Goes on serving without receiving messages until `done`, or for as long as is bearable.
-    fn drain(&mut self, unit: usize, done: impl Fn(&Unit<D>) -> bool) {
+    /// Goes on serving without receiving messages until a client has drained, or for as long as is
+    /// bearable.
+    fn drain(&mut self, device: usize, client: ClientId) {
         let end = env::now().saturating_add(DRAIN_US);
         for _ in 0..DRAIN_LOOKS {
-            if self.units.get(unit).is_none_or(&done) {
+            if self.devices.get_mut(device).is_none_or(|device| !device.is_draining(client)) {
                 return;
             }
             if env::now() >= end {
@@ -384,62 +377,62 @@ impl<D: Disk> BlockServer<D> {
             reply.push_item(page);
             return Ok(None);
         }
-        let request = BlockRequest::parse(words, self.arguments).inspect_err(|e| {
-            limited(
-                Source::Client,
-                Level::Warn,
-                format_args!("a request for a device is refused: {e}"),
-            )
-        })?;
-        let Some(unit) = self.find(&request.device) else {
+        let parsed = factory::strings(words);
+        let parsed = parsed.as_ref().map_err(Clone::clone);
+        let request = parsed
+            .and_then(|strings| CreateRequest::parse(strings, self.arguments))
+            .inspect_err(|e| {
+                let text = format_args!("a request for a device is refused: {e}");
+                limited(Source::Client, Level::Warn, text);
+            })?;
+        let CreateRequest { device: name, ds_max, values } = &request;
+        let Some(device) = self.find(name) else {
             let known = self.known_names();
-            limited(
-                Source::Client,
-                Level::Warn,
-                format_args!("there is no disk {:?}; there are: {known}", request.device),
-            );
+            let text = format_args!("there is no device {name:?}; there are: {known}");
+            limited(Source::Client, Level::Warn, text);
             return Err(Error::NODEV);
         };
-        let access = Access { read_only: request.read_only, shared: request.shared };
-        let client = self.open(unit, &Terms { access, ds_max: request.ds_max }, Door::New)?;
+        let client = self.open(device, values, *ds_max, Entrance::NewGate)?;
         let reply = self.endpoint.msg();
         reply.clear();
-        match self.units.get_mut(unit).ok_or(Error::NOENT)?.gate(client) {
+        match self.devices.get_mut(device).ok_or(Error::NOENT)?.gate(client) {
             Ok(gate) => reply.push_item(SendItem::cap(gate.sel(), rights::RWSD, 0)),
             Err(e) => return Err(e),
         }
-        limited(
-            Source::Client,
-            Level::Debug,
-            format_args!("new client of \"{}\", {request:?}", request.device),
-        );
-        Ok(Some((unit, client)))
+        limited(Source::Client, Level::Debug, format_args!("new client, {request:?}"));
+        Ok(Some((device, client)))
     }
 
     /// Opens a session, if need be after those have ended whose clients have gone already.
-    fn open(&mut self, unit: usize, terms: &Terms, door: Door) -> Result<ClientId> {
-        let obstacle = |units: &[Unit<D>]| units.get(unit)?.obstacle(terms.access);
-        if obstacle(&self.units).is_some() {
-            self.units.get_mut(unit).ok_or(Error::NOENT)?.sweep();
+    fn open(
+        &mut self,
+        device: usize,
+        values: &Values<'_>,
+        ds_max: usize,
+        entrance: Entrance,
+    ) -> Result<ClientId> {
+        let obstacle = |devices: &[Box<dyn ServedDevice>]| devices.get(device)?.obstacle(values);
+        if obstacle(&self.devices).is_some() {
+            self.devices.get_mut(device).ok_or(Error::NOENT)?.sweep();
             // Those that were swept go in the next round, unless the device is still at them.
             self.work();
-            obstacle(&self.units).map_or(Ok(()), Err)?;
+            obstacle(&self.devices).map_or(Ok(()), Err)?;
         }
-        let target = self.units.get_mut(unit).ok_or(Error::NOENT)?;
-        target.open(terms, door, &self.factory, &self.thread)
+        let device = self.devices.get_mut(device).ok_or(Error::NOENT)?;
+        device.open(values, ds_max, entrance, &self.factory, &self.thread)
     }
 
     /// Answers with the gate of a new client, then gives up the own reference to it: from then on
     /// the gate is there for as long as anybody else has it.
-    fn hand_over(&mut self, (unit, client): (usize, ClientId)) {
+    fn hand_over(&mut self, (device, client): (usize, ClientId)) {
         let sent = self.endpoint.reply(0);
-        let Some(unit) = self.units.get_mut(unit) else {
+        let Some(device) = self.devices.get_mut(device) else {
             return;
         };
-        match sent.and_then(|()| unit.gate(client)?.drop_references(1)) {
+        match sent.and_then(|()| device.gate(client)?.drop_references(1)) {
             // The client has given it up meanwhile, and nobody will tell us so: the gate went with
             // our reference, not with a capability.
-            Ok(0) => unit.close(client),
+            Ok(0) => device.close(client),
             Ok(_) => {}
             Err(e) => {
                 limited(
@@ -447,17 +440,15 @@ impl<D: Disk> BlockServer<D> {
                     Level::Warn,
                     format_args!("a client did not take its device: {e}"),
                 );
-                unit.close(client);
+                device.close(client);
             }
         }
     }
 
-    /// Collects the counters of all disks.
-    pub(super) fn statistics(&mut self) -> Statistics {
+    /// Collects the counters of all devices.
+    pub(super) fn statistics(&self) -> Statistics {
         let mut stats = Statistics::default();
-        for unit in &mut self.units {
-            unit.add_to(&mut stats);
-        }
+        self.devices.iter().for_each(|device| device.add_to(&mut stats));
         let heap = heap::stats();
         stats.totals.allocations = heap.allocations.saturating_sub(self.allocations) as u64;
         stats.totals.heap_blocks = heap.live_blocks as u64;

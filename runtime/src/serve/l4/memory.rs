@@ -4,14 +4,14 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
+use super::guard::Guarded;
 use super::message::Range;
 use crate::abi::PAGE_SIZE;
 use crate::cap::{Cap, CapRef, Object, Task};
-use crate::mem::guard::Guarded;
 use crate::mem::{
     AttachOptions, Dataspace, DmaDomain, DmaMapping, DmaRun, Region, SharedMem, heap,
 };
-use crate::serve::client_mem::MemoryOwner;
+use crate::serve::memory::MemoryOwner;
 use crate::{Error, Result};
 
 /// Bytes that registration needs at most for a piece of a dataspace: a run in the list that is made,
@@ -23,15 +23,15 @@ const ROOM_TO_SPARE: usize = 64 * 1024;
 /// Which dataspaces clients may register.
 ///
 /// A dataspace can be taken away from under those who use it, by whoever has the right to delete
-/// it. We survive that ([`guard`](crate::mem::guard)); the device may go on writing where the memory
+/// it. We survive that (see `guard`); the device may go on writing where the memory
 /// was. Where clients are not trusted that far, the dataspaces that they may use are listed
 /// (`--register-ds`).
 #[derive(Debug, Default)]
-pub struct Trust {
+pub struct TrustedDataspaces {
     list: Vec<CapRef<Dataspace>>,
 }
 
-impl Trust {
+impl TrustedDataspaces {
     /// Adds a dataspace to the list. With an empty list all are accepted.
     pub fn add(&mut self, dataspace: CapRef<Dataspace>) {
         self.list.push(dataspace);
@@ -257,7 +257,7 @@ mod tests {
             (Tag::new(same.into(), 0, 0).0, 0)
         };
         with_kernel(kernel, || {
-            let mut trust = Trust::default();
+            let mut trust = TrustedDataspaces::default();
             let (listed, other) = (Dataspace::at(Sel(0x7000)), Dataspace::at(Sel(0x8000)));
             assert_eq!(trust.check(&other), Ok(()), "without a list all are");
             trust.add(CapRef::to(Sel(0x7000)));

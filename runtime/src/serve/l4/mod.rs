@@ -1,9 +1,9 @@
-//! The block class over IPC: sessions, client memory, and the event loop of a server.
+//! Devices over IPC: sessions, client memory, and the event loop of a server.
 //!
 //! # Who is who
 //!
-//! A server has one thread, and one [`BlockServer`] in it. It reaches any number of disks, each
-//! with its clients. A *static* client is a gate that the loader made and named on the command
+//! A server has one thread, and one [`Server`] in it. It has any number of devices of any
+//! [classes](crate::serve::class), each with its clients. A *static* client is a gate that the loader made and named on the command
 //! line; it stays as long as the server. A *dynamic* client asks for a device at the management
 //! gate and gets a gate of its own. That gate counts its capabilities: when the last one is gone
 //! the kernel tells, and the session ends.
@@ -29,19 +29,17 @@
 //! |---|---|
 //! | [`message`] | what callers want, read from messages |
 //! | [`label`] | how the event loop tells sources apart |
-//! | [`probe`] | which disks there are |
 
+mod device;
 mod event_loop;
+mod guard;
 pub mod label;
 mod memory;
 pub mod message;
-pub mod probe;
 mod session;
 #[cfg(test)]
 mod tests;
-mod unit;
 
-pub use event_loop::BlockServer;
-pub use memory::{Registered, Trust};
-pub use session::Access;
-pub use unit::{Disk, Resources, Terms};
+pub use device::DeviceResources;
+pub use event_loop::Server;
+pub use memory::{Registered, TrustedDataspaces};

@@ -1,7 +1,8 @@
-//! What the event loop keeps of a client, besides what the server of the disk does.
+//! What the event loop keeps of a client: how it is reached.
 
 use log::Level;
 
+use super::memory::Registered;
 use crate::abi::cap::{Sel, op, rights};
 use crate::abi::item::SendItem;
 use crate::abi::proto;
@@ -11,32 +12,14 @@ use crate::arch;
 use crate::cap::{Cap, Factory, Gate, Held, Irq, Object, Task};
 use crate::log::{Source, limited};
 use crate::mem::{AttachOptions, Backing, Dataspace, Region, SharedMem};
-use crate::serve::block::{ClientId, Notify};
+use crate::serve::client::Peer;
 use crate::virtio::spec::l4page as page;
 use crate::{Error, Result};
 
-/// How a client uses its disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// It cannot write.
-    pub read_only: bool,
-    /// It has said that it can live with others who write.
-    pub shared: bool,
-}
-
-impl Access {
-    /// Whether two clients may use a disk at the same time: neither writes, or both know of it.
-    pub const fn goes_with(self, other: Access) -> bool {
-        (self.read_only && other.read_only) || (self.shared && other.shared)
-    }
-}
-
-/// One client.
+/// The capabilities that a client has of us, and we of it.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub id: ClientId,
-    pub access: Access,
-    /// The client's door; `None` until it has one. Ours for dynamic clients, who end with it, and
+    /// The client's gate; `None` until it has one. Ours for dynamic clients, who end with it, and
     /// granted for static ones, who stay.
     pub gate: Option<Held<Gate>>,
     /// The configuration page.
@@ -47,30 +30,23 @@ pub(super) struct Session {
     notify: Option<Cap<Irq>>,
     /// An answer has waited for the device since the client has reset.
     waited: bool,
-    /// A failure of the client has been logged.
-    pub failure_told: bool,
-    /// The client has gone; the device may still work on its requests.
-    pub leaving: bool,
+    /// The failure that the client has now has been logged.
+    pub failure_logged: bool,
 }
 
-/// What a session is made of before its client has a number.
-pub(super) struct Parts {
-    page: Region,
-    kick: Cap<Irq>,
-}
-
-impl Parts {
+impl Session {
     /// Makes page and interrupt.
     ///
     /// # Errors
     ///
     /// What allocator, region mapper or kernel answer.
-    pub fn new(factory: &Factory) -> Result<Parts> {
+    pub fn new(factory: &Factory) -> Result<Session> {
         // Of memory in one piece a client that has it cannot give pages back (operation `clear`)
         // from under us.
         let page = Dataspace::create(page::SIZE, Backing::Contiguous)?;
         let page = Region::attach(page, &AttachOptions::memory(page::SIZE).eager())?;
-        Ok(Parts { page, kick: factory.irq()? })
+        let kick = factory.irq()?;
+        Ok(Session { gate: None, page, kick, notify: None, waited: false, failure_logged: false })
     }
 
     /// The page, to be filled.
@@ -78,23 +54,6 @@ impl Parts {
         self.page.mem().ok_or(Error::ACCESS)
     }
 
-    pub fn into_session(self, id: ClientId, access: Access) -> Session {
-        let Parts { page, kick } = self;
-        Session {
-            id,
-            access,
-            gate: None,
-            page,
-            kick,
-            notify: None,
-            waited: false,
-            failure_told: false,
-            leaving: false,
-        }
-    }
-}
-
-impl Session {
     /// The interrupt by which the client notifies us.
     pub fn kick(&self) -> &Irq {
         &self.kick
@@ -127,6 +86,21 @@ impl Session {
     }
 }
 
+impl Peer for Session {
+    type Memory = Registered;
+
+    fn interrupt(&mut self) {
+        if let Some(irq) = &self.notify {
+            trigger(irq.sel());
+        }
+    }
+
+    /// The page tells the client.
+    fn drained(&mut self) {
+        self.waited = false;
+    }
+}
+
 impl Drop for Session {
     /// Takes page and interrupt away from everybody. The kernel does not know who got a capability
     /// from whom, so one that a former client kept, or gave to somebody else, would keep the object
@@ -134,44 +108,9 @@ impl Drop for Session {
     fn drop(&mut self) {
         for sel in [self.kick.sel(), self.page.dataspace().sel()] {
             if let Err(e) = Task::own().delete(sel) {
-                limited(
-                    Source::Client,
-                    Level::Warn,
-                    format_args!("an object of a former client stays: {e}"),
-                );
+                let text = format_args!("an object of a former client stays: {e}");
+                limited(Source::Client, Level::Warn, text);
             }
-        }
-    }
-}
-
-/// The sessions of a disk as the server reaches them: by the position of their client.
-pub(super) struct Signals<'a>(pub &'a mut [Option<Session>]);
-
-impl Signals<'_> {
-    fn slot(&mut self, client: ClientId) -> Option<&mut Option<Session>> {
-        let slot = self.0.get_mut(usize::from(client.parts().0))?;
-        slot.as_ref().is_some_and(|s| s.id == client).then_some(slot)
-    }
-}
-
-impl Notify for Signals<'_> {
-    fn interrupt(&mut self, client: ClientId) {
-        let session = self.slot(client).and_then(|s| s.as_ref());
-        if let Some(irq) = session.and_then(|s| s.notify.as_ref()) {
-            trigger(irq.sel());
-        }
-    }
-
-    /// The page tells the client.
-    fn drained(&mut self, client: ClientId) {
-        if let Some(session) = self.slot(client).and_then(|s| s.as_mut()) {
-            session.waited = false;
-        }
-    }
-
-    fn removed(&mut self, client: ClientId) {
-        if let Some(slot) = self.slot(client) {
-            *slot = None;
         }
     }
 }
@@ -181,21 +120,4 @@ impl Notify for Signals<'_> {
 fn trigger(irq: Sel) {
     let timeouts = Timeouts { send: Timeout::ZERO, recv: Timeout::ZERO };
     arch::invoke(Tag::new(proto::IRQ, 0, 0).0, irq.0 | op::SEND, timeouts.raw(), 0);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_writer_is_alone_unless_both_agree() {
-        let access = |read_only, shared| Access { read_only, shared };
-        let (reader, writer) = (access(true, false), access(false, false));
-        assert!(reader.goes_with(reader));
-        assert!(!reader.goes_with(writer) && !writer.goes_with(reader));
-        assert!(!writer.goes_with(writer));
-        let (careful, sharing) = (access(true, true), access(false, true));
-        assert!(sharing.goes_with(sharing) && sharing.goes_with(careful));
-        assert!(!sharing.goes_with(writer) && !sharing.goes_with(reader));
-    }
 }

@@ -8,8 +8,8 @@ use std::collections::{BTreeSet, VecDeque};
 use std::vec;
 use std::vec::Vec;
 
-use super::label::Label;
-use super::{BlockServer, Disk, Resources};
+use super::label::MessageSource;
+use super::{DeviceResources, Server};
 use crate::abi::cap::{Sel, op, rights};
 use crate::abi::item::buffer;
 use crate::abi::object::{irq, task};
@@ -21,7 +21,7 @@ use crate::arch::host::{Call, with_kernel};
 use crate::bus::Interrupt;
 use crate::cap::{CapRef, Irq, SLOTS, Slot};
 use crate::mem::{DmaDomain, DmaSegment, DmaSpace, SharedMem};
-use crate::serve::block::{Backend, Completion, SectorRange, SubmitError};
+use crate::serve::block::{Backend, Block, Completion, SectorRange, SubmitError};
 use crate::serve::testing::{Arena, Guest};
 use crate::virtio::spec::block::{ID_SIZE, Info, Op, Status};
 use crate::virtio::spec::l4page::{self, queue as qpage};
@@ -75,9 +75,6 @@ impl Backend for Slow {
     fn gone(&self) -> bool {
         false
     }
-}
-
-impl Disk for Slow {
     fn interrupt(&mut self, _: usize) {
         *self.told.borrow_mut() += 1;
     }
@@ -134,7 +131,7 @@ impl World {
             op::WAIT => return self.deliver(utcb),
             op::RECV => {
                 self.sleeps += 1;
-                crate::env::test_clock::advance(self.sleep_time);
+                crate::clock::test_clock::advance(self.sleep_time);
                 utcb.set_error(3);
                 return (Tag::ERROR, 0);
             }
@@ -233,7 +230,7 @@ fn info() -> Info {
 }
 
 /// Runs a test with a server of the disk `d0`.
-fn run(test: impl FnOnce(&Shared, &mut BlockServer<Slow>)) {
+fn run(test: impl FnOnce(&Shared, &mut Server)) {
     SLOTS.start_at(0x418);
     let world = Shared::default();
     let kernel = world.clone();
@@ -241,14 +238,14 @@ fn run(test: impl FnOnce(&Shared, &mut BlockServer<Slow>)) {
         move |call, utcb| kernel.borrow_mut().answer(call, utcb),
         || {
             let mut server =
-                BlockServer::with(CapRef::to(THREAD), CapRef::to(FACTORY), INFO.factory).unwrap();
+                Server::with(CapRef::to(THREAD), CapRef::to(FACTORY), INFO.factory).unwrap();
             let space = Slot::alloc().unwrap().into_cap::<DmaSpace>();
             let dma = DmaDomain::new(space, true);
             let interrupts = vec![Arc::new(Interrupt::granted(CapRef::<Irq>::to(LINE).into()))];
-            let resources = Resources { names: vec!["d0".into()], dma, interrupts };
+            let resources = DeviceResources { names: vec!["d0".into()], dma, interrupts };
             let stuck = world.borrow().stuck.clone();
             let disk = Slow { info: info(), tags: Vec::new(), stuck, told: Rc::default() };
-            server.add_disk(disk, resources).unwrap();
+            server.add_device(Block::new(disk).unwrap(), resources).unwrap();
             test(&world, &mut server);
         },
     );
@@ -256,11 +253,7 @@ fn run(test: impl FnOnce(&Shared, &mut BlockServer<Slow>)) {
 
 /// A message arrives and is served. Returns the label of the answer, with words and items that are
 /// to be sent; `None` if the answer has been sent or none is due.
-fn send(
-    world: &Shared,
-    server: &mut BlockServer<Slow>,
-    message: Message,
-) -> Option<(isize, Vec<Word>)> {
+fn send(world: &Shared, server: &mut Server, message: Message) -> Option<(isize, Vec<Word>)> {
     world.borrow_mut().inbox.push_back(message);
     let event = server.endpoint.wait(Timeout::ZERO).expect("a message is there");
     let label = server.dispatch(&event)?;
@@ -275,11 +268,11 @@ fn create(object: Word, strings: &[&str], rights: Word) -> Message {
         let n = crate::abi::factory::Arg::Str(s.as_bytes()).encode(&mut out).unwrap();
         words.extend(&out[..n]);
     }
-    (Label::Management.encode() | rights, proto::FACTORY, words, false)
+    (MessageSource::Management.encode() | rights, proto::FACTORY, words, false)
 }
 
 /// A client is made; returns the slot and the label of its gate.
-fn connect(world: &Shared, server: &mut BlockServer<Slow>, strings: &[&str]) -> (Word, Word) {
+fn connect(world: &Shared, server: &mut Server, strings: &[&str]) -> (Word, Word) {
     assert_eq!(send(world, server, create(0, strings, rights::S)), None);
     let mut w = world.borrow_mut();
     assert_eq!(w.answers.pop(), Some((0, 1)), "one capability with the answer");
@@ -304,7 +297,7 @@ fn only_who_may_create_gets_a_device() {
         ] {
             assert_eq!(send(world, server, message.clone()), answer, "{message:x?}");
         }
-        let label = Label::Management.encode() | rights::S;
+        let label = MessageSource::Management.encode() | rights::S;
         assert_eq!(send(world, server, (label, 0, vec![0], false)), Some((-39, Vec::new())));
         assert_eq!(server.statistics().totals.clients, 0);
         connect(world, server, &["device=d0"]);
@@ -349,7 +342,10 @@ fn nothing_is_left_of_a_client_whose_gate_is_gone() {
             // It binds its notification.
             assert_eq!(send(world, server, (label, -1, vec![0, 0], true)), Some((0, Vec::new())));
             world.borrow_mut().dead.insert(slot);
-            assert_eq!(send(world, server, (Label::Deleted.encode(), 0, vec![], false)), None);
+            assert_eq!(
+                send(world, server, (MessageSource::Deleted.encode(), 0, vec![], false)),
+                None
+            );
             server.work();
             assert_eq!(server.statistics().totals.clients, 0, "round {round}");
             assert!(!world.borrow().live.contains(&slot));
@@ -372,7 +368,7 @@ fn what_a_former_client_was_given_costs_nothing_any_more() {
         }
         assert_eq!(given.len(), 2, "page and interrupt");
         world.borrow_mut().dead.insert(slot);
-        send(world, server, (Label::Deleted.encode(), 0, vec![], false));
+        send(world, server, (MessageSource::Deleted.encode(), 0, vec![], false));
         server.work();
         assert_eq!(world.borrow().deleted, given);
     });
@@ -400,7 +396,7 @@ impl Reader {
     const DATA: u64 = Self::BASE + 0x8000;
 
     /// Brings up the device of a new client.
-    fn start(world: &Shared, server: &mut BlockServer<Slow>, strings: &[&str]) -> Reader {
+    fn start(world: &Shared, server: &mut Server, strings: &[&str]) -> Reader {
         let (_, label) = connect(world, server, strings);
         let page = *world.borrow().regions.last().unwrap();
         let mut ask = |words: Vec<Word>, cap| {
@@ -495,7 +491,7 @@ fn an_interrupt_is_unmasked_however_busy_clients_keep_the_server() {
     run(|world, server| {
         let mut client = Reader::start(world, server, &["device=d0"]);
         let before = world.borrow().unmasked;
-        let event = (Label::Device(0, 0).encode(), 0, vec![], false);
+        let event = (MessageSource::Interrupt(0, 0).encode(), 0, vec![], false);
         assert_eq!(send(world, server, event), None);
         assert_eq!(world.borrow().unmasked, before, "not before the device was looked at");
         for _ in 0..8 {
@@ -516,15 +512,15 @@ fn an_interrupt_of_a_shared_line_is_told_to_all_disks_of_the_line() {
         for (name, told) in ["d1", "d2"].into_iter().zip(&told) {
             let dma = DmaDomain::new(Slot::alloc().unwrap().into_cap::<DmaSpace>(), true);
             let resources =
-                Resources { names: vec![name.into()], dma, interrupts: vec![line.clone()] };
+                DeviceResources { names: vec![name.into()], dma, interrupts: vec![line.clone()] };
             let disk =
                 Slow { info: info(), tags: vec![], stuck: Rc::default(), told: told.clone() };
-            server.add_disk(disk, resources).unwrap();
+            server.add_device(Block::new(disk).unwrap(), resources).unwrap();
         }
         let counts = || told.each_ref().map(|told| *told.borrow());
         for (disk, expected) in [(1, [1, 1]), (2, [2, 2]), (0, [2, 2])] {
             let before = world.borrow().unmasked;
-            let event = (Label::Device(disk, 0).encode(), 0, vec![], false);
+            let event = (MessageSource::Interrupt(disk, 0).encode(), 0, vec![], false);
             assert_eq!(send(world, server, event), None);
             assert_eq!(counts(), expected, "disk {disk}");
             server.work();

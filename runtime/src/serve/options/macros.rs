@@ -113,11 +113,11 @@ macro_rules! driver_info {
     (@range $lo:literal $hi:literal) => { ::core::concat!($lo, "..", $hi) };
     (@some) => { ::core::option::Option::None };
     (@some $value:literal) => { ::core::option::Option::Some($value) };
-    (@kind flag) => { $crate::serve::options::Kind::Flag };
-    (@kind string) => { $crate::serve::options::Kind::String };
-    (@kind cap) => { $crate::serve::options::Kind::Cap };
+    (@kind flag) => { $crate::serve::options::ParamKind::Flag };
+    (@kind string) => { $crate::serve::options::ParamKind::String };
+    (@kind cap) => { $crate::serve::options::ParamKind::Cap };
     (@kind uint $lo:literal $hi:literal) => {
-        $crate::serve::options::Kind::Uint { min: $lo, max: $hi }
+        $crate::serve::options::ParamKind::Uint { min: $lo, max: $hi }
     };
     (@flags $($flag:ident)*) => {
         $crate::serve::options::Flags::NONE $(.and($crate::driver_info!(@flag $flag)))*

@@ -10,7 +10,7 @@
 //! The table of a block server, with the options of L4Re's other block servers:
 //!
 //! ```
-//! use l4re_runtime::serve::options::BlockOptions;
+//! use l4re_runtime::serve::options::ServerOptions;
 //!
 //! l4re_runtime::driver_info! {
 //!     static INFO;
@@ -33,30 +33,31 @@
 //!
 //! let args = ["-vv", "--client", "cl1", "--device", "disk0", "--ds-max=5", "--client=cl2",
 //!     "--device", "disk1", "--readonly", "-d", "trusted"];
-//! let options = BlockOptions::parse(&INFO, args).unwrap();
+//! let options = ServerOptions::parse(&INFO, args).unwrap();
 //! assert_eq!(options.verbosity, 2);
 //! assert_eq!((options.clients[0].cap, options.clients[0].ds_max), ("cl1", 5));
-//! assert_eq!((options.clients[1].device, options.clients[1].read_only), ("disk1", true));
+//! assert_eq!(options.clients[1].device, "disk1");
+//! assert!(options.clients[1].values.flag("readonly"), "for the class of the device to read");
 //! assert_eq!(options.clients[1].ds_max, 2, "the default of the table");
 //! assert_eq!(options.trusted, ["trusted"]);
 //!
-//! let error = BlockOptions::parse(&INFO, ["--clinet", "cl1"]).unwrap_err();
+//! let error = ServerOptions::parse(&INFO, ["--clinet", "cl1"]).unwrap_err();
 //! assert_eq!(error.to_string(), "unknown option --clinet (did you mean --client?)");
 //! assert!(INFO.text.contains("cmd\tds-max\t-\tuint\t1..256\t2\tclient\t"));
 //! ```
 
-mod block;
 mod error;
 mod macros;
 mod parse;
+mod server;
 mod table;
 mod value;
 
-pub(in crate::serve) use block::DS_MAX_DEFAULT;
-pub use block::{BlockOptions, StaticClient};
 pub use error::OptionError;
 pub use parse::Parsed;
-pub use table::{CapInfo, DriverInfo, Flags, Kind, Param, find, nearest};
+pub(in crate::serve) use server::DS_MAX_DEFAULT;
+pub use server::{ServerOptions, StaticClient};
+pub use table::{CapInfo, DriverInfo, Flags, Param, ParamKind, find, nearest};
 #[doc(hidden)]
 pub use table::{bytes, well_formed};
 pub use value::{CAP_NAME_MAX, Value, ValueError, Values};

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::iter::Peekable;
 
-use super::table::{DriverInfo, Flags, Kind, Param, find, nearest};
+use super::table::{DriverInfo, Flags, Param, ParamKind, find, nearest};
 use super::value::Values;
 use super::{OptionError, Value};
 
@@ -79,7 +79,7 @@ impl<'a> Parsed<'a> {
                 .iter()
                 .find(|p| p.short == Some(letter))
                 .ok_or(OptionError::UnknownShort(letter))?;
-            if param.kind == Kind::Flag {
+            if param.kind == ParamKind::Flag {
                 self.add(param, None)?;
                 continue;
             }
@@ -124,5 +124,5 @@ fn next_value<'a>(
     param: &Param,
     args: &mut Peekable<impl Iterator<Item = &'a str>>,
 ) -> Option<&'a str> {
-    args.next_if(|a| param.kind != Kind::Flag && !a.starts_with('-'))
+    args.next_if(|a| param.kind != ParamKind::Flag && !a.starts_with('-'))
 }

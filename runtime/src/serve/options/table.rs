@@ -42,7 +42,7 @@ pub struct Param {
     /// Letter after a single `-`.
     pub short: Option<char>,
     /// What its value is.
-    pub kind: Kind,
+    pub kind: ParamKind,
     /// Value if it is not given.
     pub default: Option<u64>,
     /// How it may be used.
@@ -53,7 +53,7 @@ pub struct Param {
 
 /// What the value of a [`Param`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ParamKind {
     /// There is no value.
     Flag,
     /// Any text that is not empty.

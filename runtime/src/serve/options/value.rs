@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::table::{Kind, Param};
+use super::table::{Param, ParamKind};
 
 /// Most bytes of the name of a capability in L4Re's initial capability table.
 pub const CAP_NAME_MAX: usize = 15;
@@ -63,14 +63,14 @@ impl Param {
     /// See [`ValueError`].
     pub fn check<'a>(&self, raw: Option<&'a str>) -> Result<Value<'a>, ValueError> {
         let raw = match (self.kind, raw) {
-            (Kind::Flag, None) => return Ok(Value::Flag),
-            (Kind::Flag, Some(_)) => return Err(ValueError::Unwanted),
+            (ParamKind::Flag, None) => return Ok(Value::Flag),
+            (ParamKind::Flag, Some(_)) => return Err(ValueError::Unwanted),
             (_, None | Some("")) => return Err(ValueError::Missing),
             (_, Some(raw)) => raw,
         };
         match self.kind {
-            Kind::Cap if raw.len() > CAP_NAME_MAX => Err(ValueError::CapName),
-            Kind::Uint { min, max } => {
+            ParamKind::Cap if raw.len() > CAP_NAME_MAX => Err(ValueError::CapName),
+            ParamKind::Uint { min, max } => {
                 let n = number(raw)?.filter(|n| (min..=max).contains(n));
                 n.map(Value::Uint).ok_or(ValueError::Range { min, max })
             }

@@ -2,7 +2,7 @@
 
 use super::{Limits, RingError};
 use crate::mem::SharedMem;
-use crate::serve::client_mem::ClientMemory;
+use crate::serve::memory::ClientMemory;
 use crate::virtio::spec::ring as spec;
 
 /// A buffer of a chain. The address is the client's device address and not yet checked; the

@@ -47,6 +47,8 @@ pub enum RingError {
     TooManyBytes,
     /// A buffer has no bytes.
     EmptyBuffer,
+    /// A buffer is not inside one registered dataspace; with its address.
+    BufferNotMapped(u64),
     /// A buffer for the device to read follows one for the device to write (2.7.4.2).
     ReadableAfterWritable,
     /// An indirect table without the feature being negotiated (2.7.5.3.1).
@@ -79,6 +81,9 @@ impl fmt::Display for RingError {
             RingError::NextRange(n) => write!(f, "chain goes on at descriptor {n}: no such"),
             RingError::ChainTooLong => f.write_str("chain is too long or loops"),
             RingError::TooManyBytes => f.write_str("chain has more than 2^32 - 1 bytes"),
+            RingError::BufferNotMapped(a) => {
+                write!(f, "buffer at {a:#x} is not in registered memory")
+            }
             RingError::EmptyBuffer => f.write_str("buffer without bytes"),
             RingError::ReadableAfterWritable => f.write_str("readable buffer after a writable one"),
             RingError::IndirectNotNegotiated => {

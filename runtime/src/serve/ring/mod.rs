@@ -13,13 +13,13 @@ pub use error::{Part, RingError};
 
 use core::sync::atomic::{Ordering, fence};
 
-use super::client_mem::ClientMemory;
+use super::memory::ClientMemory;
 use crate::mem::SharedMem;
 use crate::virtio::spec::ring as spec;
 
 /// Where a client has put a queue; addresses are device addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct QueueLayout {
     /// Number of entries: a power of two.
     pub size: u16,
     /// Address of the descriptor table.
@@ -71,11 +71,11 @@ impl Ring {
     ///
     /// [`RingError::BadSize`], [`RingError::Misaligned`] or [`RingError::NotMapped`].
     pub fn new<R>(
-        layout: &Layout,
+        layout: &QueueLayout,
         limits: Limits,
         memory: &ClientMemory<R>,
     ) -> Result<Self, RingError> {
-        let Layout { size, .. } = *layout;
+        let QueueLayout { size, .. } = *layout;
         if !size.is_power_of_two() || size > limits.size.min(spec::MAX_SIZE) {
             return Err(RingError::BadSize(size));
         }

@@ -130,7 +130,7 @@ impl<T: Transport> BlockDevice<T> {
     }
 
     /// What the queue has done so far.
-    pub fn counters(&self) -> queue::Counters {
+    pub fn counters(&self) -> queue::QueueCounters {
         self.queue.counters()
     }
 

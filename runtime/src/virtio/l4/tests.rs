@@ -9,8 +9,10 @@ use std::vec::Vec;
 use super::*;
 use crate::mem::DmaRun;
 use crate::mem::{DmaAllocator, DmaBuffer, DmaSegment};
-use crate::serve::block::{self as served, Backend, ClientId, ClientOptions, Server, Window};
-use crate::virtio::block::{BlockDevice, BlockError, Completion, Options, SubmitError};
+use crate::serve::block::{Backend, Block, BlockOptions, Completion, SectorRange, SubmitError};
+use crate::serve::client::{ClientOptions, Peer};
+use crate::serve::scheduler::{ClientId, NextStep, Scheduler};
+use crate::virtio::block::{BlockDevice, BlockError, Options};
 use crate::virtio::fake::{Device, Disk, FakeTransport, HostDma};
 use crate::virtio::negotiate::InitError;
 use crate::virtio::queue::QueueError;
@@ -19,14 +21,6 @@ use crate::virtio::spec::feature;
 
 /// The driver of the disk, as the server wants it.
 struct Local(BlockDevice<FakeTransport>);
-
-fn refused(e: SubmitError) -> served::SubmitError {
-    match e {
-        SubmitError::Busy => served::SubmitError::Busy,
-        SubmitError::Invalid => served::SubmitError::Invalid,
-        SubmitError::Gone => served::SubmitError::Gone,
-    }
-}
 
 impl Backend for Local {
     fn info(&self) -> &Info {
@@ -41,24 +35,17 @@ impl Backend for Local {
         sector: u64,
         segments: &[DmaSegment],
         tag: u32,
-    ) -> Result<(), served::SubmitError> {
-        self.0.submit(op, sector, segments, tag).map_err(refused)
+    ) -> Result<(), SubmitError> {
+        self.0.submit(op, sector, segments, tag)
     }
-    fn submit_ranges(
-        &mut self,
-        _: Op,
-        _: &[served::SectorRange],
-        _: u32,
-    ) -> Result<(), served::SubmitError> {
-        Err(served::SubmitError::Invalid)
+    fn submit_ranges(&mut self, _: Op, _: &[SectorRange], _: u32) -> Result<(), SubmitError> {
+        Err(SubmitError::Invalid)
     }
     fn publish(&mut self) {
         self.0.publish();
     }
-    fn complete(&mut self, sink: &mut dyn FnMut(served::Completion)) {
-        self.0.complete(&mut |Completion { tag, status, written }| {
-            sink(served::Completion { tag, status, written });
-        });
+    fn complete(&mut self, sink: &mut dyn FnMut(Completion)) {
+        self.0.complete(sink);
     }
     fn quiet(&mut self, quiet: bool) {
         self.0.quiet(quiet);
@@ -66,21 +53,26 @@ impl Backend for Local {
     fn gone(&self) -> bool {
         self.0.gone()
     }
+    fn interrupt(&mut self, _: usize) {}
+    fn notifications(&self) -> u64 {
+        self.0.counters().kicks
+    }
 }
 
-#[derive(Default)]
-struct Irqs(u32);
+/// Counts the interrupts of the client.
+#[derive(Clone, Default)]
+struct Irqs(Rc<RefCell<u32>>);
 
-impl served::Notify for Irqs {
-    fn interrupt(&mut self, _: ClientId) {
-        self.0 += 1;
+impl Peer for Irqs {
+    type Memory = ();
+
+    fn interrupt(&mut self) {
+        *self.0.borrow_mut() += 1;
     }
-    fn drained(&mut self, _: ClientId) {}
-    fn removed(&mut self, _: ClientId) {}
 }
 
 struct World {
-    server: Server<Local, ()>,
+    server: Scheduler<Block<Local>, Irqs>,
     client: ClientId,
     page: DmaBuffer,
     irqs: Irqs,
@@ -102,7 +94,7 @@ impl L4Device for Gate {
     fn set_status(&mut self, status: u32) -> crate::Result<()> {
         let world = &mut *self.0.borrow_mut();
         world.server.set_status(world.client, status)?;
-        world.server.work(&mut world.irqs);
+        world.server.work();
         Ok(())
     }
     fn config_queue(&mut self, queue: u32) -> crate::Result<()> {
@@ -123,13 +115,13 @@ impl L4Device for Gate {
         world.registrations += 1;
         let window = memory.mem().slice(offset as usize, size as usize).unwrap();
         let run = DmaRun { offset: 0, len: size, addr: memory.addr() + offset };
-        world.server.register(world.client, base, window, &[run], ())
+        world.server.client(world.client)?.register(base, window, &[run], ())
     }
     fn kick(&mut self, _queue: u16) {
         let world = &mut *self.0.borrow_mut();
         world.kicks += 1;
         world.server.kick(world.client);
-        while world.server.work(&mut world.irqs) || world.server.settle() == served::Rest::Again {}
+        while world.server.work() || world.server.settle() == NextStep::Work {}
     }
 }
 
@@ -139,18 +131,12 @@ fn world() -> Rc<RefCell<World>> {
     let options = Options { polls: 1000, ..Options::default() };
     let driver = BlockDevice::new(FakeTransport(disk), &HostDma::default(), options).unwrap();
     let page = HostDma::default().alloc(4096).unwrap();
-    let mut server = Server::new(Local(driver)).unwrap();
-    let options = ClientOptions {
-        page: page.mem(),
-        queue_size: 64,
-        ds_max: 2,
-        read_only: false,
-        window: Window::whole(server.info()),
-        id: *b"client's disk\0\0\0\0\0\0\0",
-        command_register: false,
-    };
-    let client = server.add_client(&options).unwrap();
+    let mut server = Scheduler::new(Block::new(Local(driver)).unwrap());
+    let whole = BlockOptions::whole(server.class().info());
+    let class = BlockOptions { queue_size: 64, id: *b"client's disk\0\0\0\0\0\0\0", ..whole };
+    let options = ClientOptions { page: page.mem(), ds_max: 2, command_register: false, class };
     let irqs = Irqs::default();
+    let client = server.add_client(options, irqs.clone()).unwrap();
     let (registrations, kicks, refuse_memory) = (0, 0, false);
     let world = World { server, client, page, irqs, registrations, kicks, refuse_memory };
     Rc::new(RefCell::new(world))
@@ -218,7 +204,7 @@ fn sectors_travel_from_client_to_disk_and_back() {
     assert_eq!(back, pattern);
     assert!(client.disk.handle_interrupt().queue);
     assert!(!client.disk.handle_interrupt().queue, "acknowledged");
-    assert!(world.borrow().irqs.0 > 0);
+    assert!(*world.borrow().irqs.0.borrow() > 0);
 }
 
 #[test]

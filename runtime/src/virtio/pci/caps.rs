@@ -1,7 +1,8 @@
 //! The walk through a function's capabilities (virtio 1.2, 4.1.4). Every value in them comes from
 //! the device.
 
-use super::{PciError, PciFunction, Structure, Width, common};
+use super::{PciError, Structure, common};
+use crate::bus::{PciFunction, Width};
 use crate::mem::SharedMem;
 use crate::virtio::regs::Registers;
 

@@ -27,48 +27,11 @@ pub use self::msix::{MsiMessage, NO_VECTOR, vectors};
 use super::negotiate;
 use super::regs::Registers;
 use super::spec::status;
+use crate::bus::{PciFunction, Width};
 use crate::log::{Source, limited};
-use crate::mem::SharedMem;
 
 /// Most queues of a device that the transport knows doorbells for.
 pub const MAX_QUEUES: usize = 16;
-
-/// Width of an access to the configuration space of a PCI function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Width {
-    /// 8 bits.
-    Byte = 8,
-    /// 16 bits, at an even offset.
-    Word = 16,
-    /// 32 bits, at an offset that is a multiple of 4.
-    Dword = 32,
-}
-
-/// A PCI function, as some bus gives it to a driver: configuration space and mapped BARs.
-pub trait PciFunction {
-    /// Reads the configuration space at a byte offset below 256.
-    ///
-    /// # Errors
-    ///
-    /// The bus refuses or is gone.
-    fn cfg_read(&mut self, offset: u16, width: Width) -> crate::Result<u32>;
-
-    /// Writes to the configuration space.
-    ///
-    /// # Errors
-    ///
-    /// As for [`cfg_read`](Self::cfg_read).
-    fn cfg_write(&mut self, offset: u16, width: Width, value: u32) -> crate::Result<()>;
-
-    /// Maps the memory of a BAR (0 to 5) completely, uncached, for as long as this value lives.
-    /// Of a 64-bit BAR the lower index counts.
-    ///
-    /// # Errors
-    ///
-    /// The BAR does not exist, is no memory, is not assigned, or cannot be mapped.
-    fn map_bar(&mut self, index: u8) -> crate::Result<SharedMem>;
-}
 
 /// How the device interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,7 +159,12 @@ impl<F: PciFunction> PciTransport<F> {
     }
 }
 
-fn device_type<F: PciFunction>(function: &mut F) -> Result<DeviceType, PciError> {
+/// The class of a function.
+///
+/// # Errors
+///
+/// [`PciError::NotVirtio`] if it is no virtio device, [`PciError::Bus`] if the bus refuses.
+pub fn device_type<F: PciFunction>(function: &mut F) -> Result<DeviceType, PciError> {
     let id = function.cfg_read(0, Width::Dword).map_err(PciError::Bus)?;
     let (vendor, device) = (id as u16, (id >> 16) as u16);
     // The crate knows which ids there are, and takes them as part of this.

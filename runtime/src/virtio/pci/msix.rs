@@ -1,7 +1,8 @@
 //! Message-signalled interrupts (PCI 3.0, 6.8.2).
 
 use super::caps::{Bars, Place, read, walk};
-use super::{PciError, PciFunction, Structure, Width};
+use super::{PciError, Structure};
+use crate::bus::{PciFunction, Width};
 
 /// The vector that means none (virtio 1.2, 4.1.4.3).
 pub const NO_VECTOR: u16 = 0xffff;

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::mem::{DmaAllocator, DmaBuffer};
+use crate::mem::{DmaAllocator, DmaBuffer, SharedMem};
 use crate::virtio::fake::HostDma;
 
 const BAR_SIZE: usize = 0x4000;

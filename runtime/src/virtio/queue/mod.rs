@@ -21,7 +21,7 @@ use self::layout::{Desc, Ring, Tables};
 use self::notify::{Mode, Words};
 use self::slots::{Chain, Slots};
 pub use self::types::{
-    Counters, DeviceNonsense, MAX_SIZE, QueueConfig, QueueError, StageError, Used,
+    DeviceNonsense, MAX_SIZE, QueueConfig, QueueCounters, QueueError, StageError, Used,
 };
 use crate::mem::{DmaAllocator, DmaSegment};
 use crate::virtio::spec::feature;
@@ -54,7 +54,7 @@ pub struct Queue {
     /// Where interrupts are armed or parked; of use with event indices only.
     used_event: u16,
     broken: bool,
-    counters: Counters,
+    counters: QueueCounters,
 }
 
 impl Queue {
@@ -98,7 +98,7 @@ impl Queue {
             interrupts: true,
             used_event: 0,
             broken: false,
-            counters: Counters::default(),
+            counters: QueueCounters::default(),
         };
         queue.hand_over(transport);
         Ok(queue)
@@ -221,7 +221,7 @@ impl Queue {
         };
         let head = self.slots.head();
         for (n, (segment, write)) in (0..).zip(parts) {
-            let link = (n + 1 < count).then_some(n + 1);
+            let link = (n + 1 < count).then(|| n + 1);
             tables.store(head, n, Desc::link(segment, write, link));
         }
         let segment = tables.segment(head, count);
@@ -360,7 +360,7 @@ impl Queue {
     }
 
     /// What the queue has done so far.
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> QueueCounters {
         self.counters
     }
 }

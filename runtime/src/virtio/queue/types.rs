@@ -116,7 +116,7 @@ impl core::error::Error for DeviceNonsense {}
 
 /// What a queue has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct QueueCounters {
     /// Chains staged.
     pub staged: u64,
     /// Chains that went through an indirect table.

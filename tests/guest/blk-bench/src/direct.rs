@@ -8,9 +8,9 @@ use l4re_runtime::abi::timeout::Timeout;
 use l4re_runtime::bus::{self, Device, Vbus};
 use l4re_runtime::env::Env;
 use l4re_runtime::mem::{DmaAllocator, DmaBuffer, DmaSegment};
-use l4re_runtime::serve::block::Backend;
-use l4re_runtime::serve::l4::probe::{self, Found};
+use l4re_runtime::serve::block::{self, Backend, FoundDisk};
 use l4re_runtime::virtio::block::SubmitError;
+use l4re_runtime::virtio::discover::VBUS;
 use l4re_runtime::virtio::hal::DomainHal;
 use l4re_runtime::virtio::mmio;
 use l4re_runtime::virtio::pci::{Interrupts, PciTransport};
@@ -29,7 +29,7 @@ type BusHal = DomainHal<0>;
 /// Runs the blocking driver and then ours, which waits first as that one does, then as servers do.
 pub fn run(env: &'static Env, options: &Options) -> Result<String, String> {
     let baseline = blocking(env, options)?;
-    let found = probe::disks(env).map_err(|e| e.to_string())?;
+    let found = block::disks(env).map_err(|e| e.to_string())?;
     let first = found.into_iter().next().ok_or("no disk")?;
     let mut own = Own::new(env, first)?;
     let matrix = Matrix::new(options, own.found.disk.info().capacity, None)?;
@@ -43,7 +43,7 @@ pub fn run(env: &'static Env, options: &Options) -> Result<String, String> {
 
 /// Looks for the first disk, and runs the blocking driver on it.
 fn blocking(env: &'static Env, options: &Options) -> Result<usize, String> {
-    let vbus = env.cap::<Vbus>(probe::VBUS).map_err(|e| e.to_string())?;
+    let vbus = env.cap::<Vbus>(VBUS).map_err(|e| e.to_string())?;
     for device in bus::devices(&vbus).map_err(|e| format!("the bus: {e}"))? {
         if let Some(pci) = device.pci() {
             // Without an interrupt that is bound none is ever taken.
@@ -76,7 +76,7 @@ fn baseline(
 /// Our driver, as the server uses it.
 struct Own {
     // The driver comes first: dropping it stops the device before the memory goes.
-    found: Found,
+    found: FoundDisk,
     data: DmaBuffer,
     /// The interrupt for the queue.
     number: usize,
@@ -85,7 +85,7 @@ struct Own {
 }
 
 impl Own {
-    fn new(env: &Env, found: Found) -> Result<Own, String> {
+    fn new(env: &Env, found: FoundDisk) -> Result<Own, String> {
         let data = found.resources.dma.alloc(MOST_DATA).map_err(|e| format!("memory: {e}"))?;
         // With two of them the first one is for the configuration.
         let number = found.resources.interrupts.len().checked_sub(1).ok_or("no interrupt")?;
@@ -128,11 +128,7 @@ impl Queue for Own {
     ) -> Result<(), SubmitError> {
         self.data.mem().slice(offset, len as usize).ok_or(SubmitError::Invalid)?;
         let segment = DmaSegment { addr: self.data.addr() + offset as u64, len };
-        self.found.disk.submit(op, sector, &[segment], tag).map_err(|e| match e {
-            l4re_runtime::serve::block::SubmitError::Busy => SubmitError::Busy,
-            l4re_runtime::serve::block::SubmitError::Invalid => SubmitError::Invalid,
-            l4re_runtime::serve::block::SubmitError::Gone => SubmitError::Gone,
-        })
+        self.found.disk.submit(op, sector, &[segment], tag)
     }
 
     fn publish(&mut self) {

@@ -29,7 +29,7 @@ mod torture;
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use l4re_runtime::client::{Device, DeviceGate, Disk, DiskOptions};
+use l4re_runtime::client::{Connection, DeviceGate, Disk, DiskOptions};
 use l4re_runtime::env::{Env, ExitCode};
 use l4re_test_support::options::{Options, Table};
 use l4re_test_support::result::conclude;
@@ -82,9 +82,9 @@ impl Region {
     }
 }
 
-fn connect(env: &Env) -> Result<Device, String> {
+fn connect(env: &Env) -> Result<Connection, String> {
     let gate = env.cap::<DeviceGate>("disk").map_err(|e| e.to_string())?;
-    Device::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
+    Connection::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
         .map_err(|e| format!("cannot connect: {e}"))
 }
 

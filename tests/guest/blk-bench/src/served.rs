@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use l4re_runtime::abi::timeout::Timeout;
-use l4re_runtime::client::{ClientMemory, Device, Disk, StatisticsPage};
+use l4re_runtime::client::{Connection, Disk, DriverMemory, StatisticsPage};
 use l4re_runtime::env::Env;
 use l4re_runtime::mem::Dataspace;
 use l4re_runtime::virtio::block::SubmitError;
@@ -47,8 +47,8 @@ pub fn run(env: &Env, options: &Options) -> Result<String, String> {
     Ok(format!("{cells} cells"))
 }
 
-fn blocking(env: &Env) -> Result<Blocking<ServedHal, L4Transport<Device>, true>, String> {
-    let memory = ClientMemory::new(SHARED).map_err(|e| format!("memory: {e}"))?;
+fn blocking(env: &Env) -> Result<Blocking<ServedHal, L4Transport<Connection>, true>, String> {
+    let memory = DriverMemory::new(SHARED).map_err(|e| format!("memory: {e}"))?;
     let mut transport = L4Transport::new(connect(env)?).map_err(|e| e.to_string())?;
     let base = transport.register(memory.clone(), 0, SHARED as u64).map_err(|e| e.to_string())?;
     let arena = Arena::new(memory.mem(), base).map_err(|e| e.to_string())?;

@@ -21,7 +21,7 @@ use alloc::string::{String, ToString};
 use core::time::Duration;
 
 use l4re_runtime::cap::{Factory, Held};
-use l4re_runtime::client::{Device, DeviceGate, Disk, DiskOptions, create_device};
+use l4re_runtime::client::{Connection, DeviceGate, Disk, DiskOptions, create_device};
 use l4re_runtime::env::{self, Env, ExitCode, StartError};
 use l4re_test_support::options::{Options, Table};
 use l4re_test_support::result::{conclude, report};
@@ -120,7 +120,7 @@ fn gate(env: &Env, job: &Job) -> Result<Held<DeviceGate>, StartError> {
 
 fn open(env: &Env, job: &Job) -> Result<Disk, String> {
     let gate = gate(env, job).map_err(|e| e.to_string())?;
-    let device = Device::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
+    let device = Connection::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
         .map_err(|e| format!("cannot connect: {e}"))?;
     let options = DiskOptions::new(job.depth * job.chunk as usize);
     Disk::open(device, options).map_err(|e| format!("cannot use the device: {e}"))

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use l4re_runtime::abi::timeout::Timeout;
 use l4re_runtime::cap::{Cap, Irq, Semaphore};
-use l4re_runtime::client::{ClientMemory, DeviceGate, create_device};
+use l4re_runtime::client::{DeviceGate, DriverMemory, create_device};
 use l4re_runtime::mem::{Region, SharedMem};
 use l4re_runtime::serve::page::{self, queue as qpage};
 use l4re_runtime::virtio::spec::block::SECTOR_SIZE;
@@ -64,7 +64,7 @@ pub struct Hostile {
     /// The configuration page.
     pub page: SharedMem,
     /// Everything that is registered, if the case does so.
-    pub memory: ClientMemory,
+    pub memory: DriverMemory,
     /// The interrupt with which the server is told.
     pub kick: Cap<Irq>,
     mem: SharedMem,
@@ -92,7 +92,7 @@ impl Hostile {
         let kick = named("notification", gate.notification_irq(0))?;
         let interrupt = named("semaphore", rig.env.factory().semaphore())?;
         named("bind", gate.icu().bind(0, &interrupt.as_irq()))?;
-        let memory = named("memory", ClientMemory::new(SIZE))?;
+        let memory = named("memory", DriverMemory::new(SIZE))?;
         let (mem, queue) = (memory.mem(), page.read_u32(page::QUEUES_OFFSET).unwrap_or(0) as usize);
         let (offered, seen) = (0, 0);
         let _page = region;

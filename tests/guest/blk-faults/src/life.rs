@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use l4re_runtime::Error;
 use l4re_runtime::cap::{Object, Task};
-use l4re_runtime::client::ClientMemory;
+use l4re_runtime::client::DriverMemory;
 
 use crate::hostile::{BASE, DATA, DESC, ENTRIES, HEADER, Hostile, NO_STATUS, SIZE, STATUS};
 use crate::rig::{Case, Outcome, Rig, named, refused, same};
@@ -149,7 +149,7 @@ fn delete_data(rig: &mut Rig) -> Outcome {
         let mut client = Hostile::connect(rig, &["shared"])?;
         client.start()?;
         let size = 0x1000;
-        let data = named("data", ClientMemory::new(size))?;
+        let data = named("data", DriverMemory::new(size))?;
         let elsewhere = BASE + SIZE as u64;
         named("register", client.gate.register_ds(elsewhere, data.dataspace(), 0, size as u64))?;
         let chain = [(HEADER, 16, false), (elsewhere, 512, kind == 0), (STATUS, 1, true)];

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use l4re_runtime::Error;
 use l4re_runtime::cap::{CapRef, Factory};
-use l4re_runtime::client::{Device, Disk, DiskOptions, StatisticsPage};
+use l4re_runtime::client::{Connection, Disk, DiskOptions, StatisticsPage};
 use l4re_runtime::client::{create_device, create_statistics};
 use l4re_runtime::env::Env;
 use l4re_runtime::virtio::spec::block::Op;
@@ -63,7 +63,7 @@ impl Rig {
             .map_err(|e| format!("{device}: {e}"))?;
         let stats = create_statistics(&server).and_then(StatisticsPage::attach);
         let stats = stats.map_err(|e| format!("statistics: {e}"))?;
-        let connection = Device::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
+        let connection = Connection::connect(gate, &env.factory(), &env.main_thread(), INTERRUPT)
             .map_err(|e| format!("cannot connect: {e}"))?;
         let good = Disk::open(connection, DiskOptions::new(8 * CHUNK as usize))
             .map_err(|e| format!("cannot use the device: {e}"))?;

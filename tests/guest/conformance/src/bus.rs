@@ -4,11 +4,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use l4re_runtime::abi::timeout::Timeout;
-use l4re_runtime::bus::{self, Device, Vbus};
+use l4re_runtime::bus::{self, Device, PciFunction, Vbus, Width};
 use l4re_runtime::cap::{CapRef, slots_in_use};
 use l4re_runtime::env::Env;
 use l4re_runtime::mem::{Backing, Dataspace, DmaAllocator};
-use l4re_runtime::virtio::pci::{PciFunction, Width};
 use l4re_runtime::{Error, println};
 
 use crate::case::{Case, Outcome, check, same};

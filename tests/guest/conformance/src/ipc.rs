@@ -5,10 +5,10 @@ use core::time::Duration;
 use l4re_runtime::abi::cap::rights;
 use l4re_runtime::abi::item::{Received, SendItem};
 use l4re_runtime::abi::timeout::Timeout;
+use l4re_runtime::cap::endpoint::{Endpoint, answer};
 use l4re_runtime::cap::{CapRef, Gate, Irq, Object, Slot, Thread, slots_in_use};
 use l4re_runtime::env::Env;
 use l4re_runtime::env::thread::{Builder, JoinHandle};
-use l4re_runtime::ipc::server::{Endpoint, answer};
 use l4re_runtime::ipc::{self, Msg, Window};
 use l4re_runtime::{Error, Result};
 

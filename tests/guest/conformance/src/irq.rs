@@ -2,9 +2,9 @@
 
 use l4re_runtime::Error;
 use l4re_runtime::abi::timeout::Timeout;
+use l4re_runtime::cap::endpoint::Endpoint;
 use l4re_runtime::cap::{Icu, slots_in_use};
 use l4re_runtime::env::Env;
-use l4re_runtime::ipc::server::Endpoint;
 
 use crate::case::{Case, Outcome, check, same};
 

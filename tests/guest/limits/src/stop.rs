@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 
 use l4re_runtime::bus::{self, Vbus};
 use l4re_runtime::env::Env;
-use l4re_runtime::serve::l4::probe;
+use l4re_runtime::serve::block;
 use l4re_runtime::virtio::spec::status;
 
 /// The register of the device status (virtio 1.2, 4.2.2).
@@ -13,7 +13,7 @@ const STATUS: usize = 0x70;
 
 /// Ends with all disks in use. The result of the run is that of another program.
 pub fn panic(env: &Env) -> ! {
-    match probe::disks(env) {
+    match block::disks(env) {
         Ok(disks) => {
             l4re_runtime::println!("{} running", statuses(env).unwrap_or_default());
             panic!("with {} disks", disks.len())

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::disk::{Disk, SECTORS, info};
 use super::rig::{NO_STATUS, Rig};
-use crate::serve::block::StatusReply;
+use crate::serve::client::StatusReply;
 use crate::serve::testing::Random;
 use crate::virtio::spec::block::{Info, Op, Status, feature};
 use crate::virtio::spec::l4page as page;
@@ -30,15 +30,18 @@ fn without(disk: Disk, features: u64) -> Rig {
 fn a_write_is_stable_when_it_is_answered() {
     let mut rig = without(Disk::new(info(), 16), feature::FLUSH);
     assert_eq!(rig.request(0, WRITE, 7, 1024), OK);
-    assert!(!rig.server.backend().is_volatile(7) && !rig.server.backend().is_volatile(8));
+    assert!(
+        !rig.server.class_mut().backend().is_volatile(7)
+            && !rig.server.class_mut().backend().is_volatile(8)
+    );
     let at = rig.clients[0].data_at(0);
     let mem = rig.clients[0].guest.mem;
     mem.write_bytes(at, &[9, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]).unwrap();
     assert_eq!(rig.request(0, ZEROES, 0, 16), OK);
-    assert!(!rig.server.backend().is_volatile(9));
-    assert_eq!(rig.server.backend().flushes, 2);
+    assert!(!rig.server.class_mut().backend().is_volatile(9));
+    assert_eq!(rig.server.class_mut().backend().flushes, 2);
     assert_eq!(rig.request(0, READ, 7, 512), OK);
-    assert_eq!(rig.server.backend().flushes, 2, "a read needs none");
+    assert_eq!(rig.server.class_mut().backend().flushes, 2, "a read needs none");
     assert_eq!(rig.server.counters().flushes, 2);
 }
 
@@ -46,10 +49,10 @@ fn a_write_is_stable_when_it_is_answered() {
 fn who_negotiated_the_feature_or_has_no_cache_is_not_slowed_down() {
     let mut rig = Rig::new(Disk::new(info(), 16), 1);
     assert_eq!(rig.request(0, WRITE, 7, 512), OK);
-    assert!(rig.server.backend().is_volatile(7), "this client flushes by itself");
+    assert!(rig.server.class_mut().backend().is_volatile(7), "this client flushes by itself");
     assert_eq!(rig.request(0, FLUSH, 0, 0), OK);
-    assert!(!rig.server.backend().is_volatile(7));
-    assert_eq!(rig.server.backend().flushes, 1);
+    assert!(!rig.server.class_mut().backend().is_volatile(7));
+    assert_eq!(rig.server.class_mut().backend().flushes, 1);
 
     let mut rig = without(Disk::new(Info { flush: false, ..info() }, 16), feature::FLUSH);
     assert_eq!(rig.request(0, WRITE, 7, 512), OK);
@@ -65,13 +68,13 @@ fn writes_that_complete_together_share_a_flush() {
     rig.kick(0);
     rig.run();
     assert_eq!(rig.clients[0].guest.take_used().len(), usize::from(SLOTS));
-    assert_eq!(rig.server.backend().flushes, 1);
+    assert_eq!(rig.server.class_mut().backend().flushes, 1);
 }
 
 #[test]
 fn a_flush_that_fails_fails_the_writes_that_waited_for_it() {
     let mut rig = without(Disk::new(info(), 16), feature::FLUSH);
-    rig.server.backend().verdicts = [Status::IoErr, Status::Ok].into();
+    rig.server.class_mut().backend().verdicts = [Status::IoErr, Status::Ok].into();
     assert_eq!(rig.request(0, WRITE, 7, 512), IOERR);
     assert_eq!(rig.server.counters().bytes_written, 0);
     assert_eq!(rig.request(0, WRITE, 7, 512), OK, "the next flush is another");
@@ -81,19 +84,19 @@ fn a_flush_that_fails_fails_the_writes_that_waited_for_it() {
 fn a_reset_waits_for_the_flush_and_nothing_is_answered_after_it() {
     let mut rig = without(Disk::new(info(), 16), feature::FLUSH);
     rig.clients[0].send(0, WRITE, 7, 512);
-    rig.server.work(&mut rig.events);
-    rig.server.work(&mut rig.events);
-    rig.server.backend().hold = true;
+    rig.server.work();
+    rig.server.work();
+    rig.server.class_mut().backend().hold = true;
     rig.run();
     assert_eq!(rig.server.in_flight(), 1, "the flush");
     assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Draining));
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
     assert_eq!(rig.clients[0].page_u32(page::STATUS), 0);
     assert_eq!(rig.clients[0].status(0), NO_STATUS);
     assert_eq!(rig.server.in_flight(), 0);
     rig.clients[0].guest.restart();
-    rig.server.backend().memory.clear();
+    rig.server.class_mut().backend().memory.clear();
     rig.start(0, u64::MAX);
     assert_eq!(rig.request(0, WRITE, 7, 512), OK);
     assert_eq!(rig.server.counters().flushes, 1, "what the client negotiates now counts");
@@ -103,10 +106,10 @@ fn a_reset_waits_for_the_flush_and_nothing_is_answered_after_it() {
 fn a_dead_disk_fails_what_waits_for_its_flush() {
     let mut rig = without(Disk::new(info(), 16), feature::FLUSH);
     rig.clients[0].send(0, WRITE, 7, 512);
-    rig.server.work(&mut rig.events);
-    rig.server.work(&mut rig.events);
-    rig.server.backend().hold = true;
-    rig.server.backend().dead = true;
+    rig.server.work();
+    rig.server.work();
+    rig.server.class_mut().backend().hold = true;
+    rig.server.class_mut().backend().dead = true;
     rig.run();
     assert_eq!(rig.clients[0].guest.take_used().len(), 1);
     assert_eq!(rig.clients[0].status(0), IOERR);
@@ -141,7 +144,7 @@ proptest! {
                 rig.kick(k);
             }
             for _ in 0..random.below(4) {
-                rig.server.work(&mut rig.events);
+                rig.server.work();
             }
             if random.below(3) == 0 {
                 rig.server.settle();
@@ -151,16 +154,16 @@ proptest! {
                     let slot = usize::from(head / 3);
                     let (sector, kind) = sectors[slot].take().expect("answered twice");
                     prop_assert_eq!(rig.clients[k].status(head / 3), OK);
-                    let volatile = kind == WRITE && rig.server.backend().is_volatile(sector);
+                    let volatile = kind == WRITE && rig.server.class_mut().backend().is_volatile(sector);
                     prop_assert!(k == 1 || !volatile, "sector {} is not stable", sector);
                     answered += 1;
                 }
             }
         }
-        rig.server.backend().random = None;
+        rig.server.class_mut().backend().random = None;
         rig.run();
         prop_assert_eq!(rig.server.in_flight(), 0);
-        let writes = rig.server.backend().writes;
-        prop_assert!(u64::from(rig.server.backend().flushes) < writes, "flushes are shared");
+        let writes = rig.server.class_mut().backend().writes;
+        prop_assert!(u64::from(rig.server.class_mut().backend().flushes) < writes, "flushes are shared");
     }
 }

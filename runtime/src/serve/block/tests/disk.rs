@@ -246,4 +246,10 @@ impl Backend for Disk {
     fn gone(&self) -> bool {
         self.dead
     }
+
+    fn interrupt(&mut self, _: usize) {}
+
+    fn notifications(&self) -> u64 {
+        0
+    }
 }

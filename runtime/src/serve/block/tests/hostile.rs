@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::disk::{Disk, DmaMemory, info};
 use super::rig::{BASE, QUEUE, Rig};
-use crate::serve::device::Failure;
 use crate::serve::ring::RingError;
 use crate::serve::testing::Random;
+use crate::serve::transport::Failure;
 use crate::virtio::spec::block::{Info, Status};
 use crate::virtio::spec::l4page as page;
 
@@ -22,16 +22,16 @@ fn fails(wrong: impl FnOnce(&mut Rig), error: RingError) {
     wrong(&mut rig);
     rig.run();
     let id = rig.clients[0].id;
-    assert_eq!(rig.server.failure(id), Some(Failure::Ring(error)));
+    assert_eq!(rig.failure(id), Some(Failure::Ring(error)));
     assert!(rig.needs_reset(0));
-    assert_eq!(rig.events.interrupts.iter().filter(|i| **i == id).count(), 1, "it is told");
+    assert_eq!(rig.events().interrupts.iter().filter(|i| **i == id).count(), 1, "it is told");
     assert_ne!(rig.clients[0].page_u32(page::IRQ_STATUS) & page::IRQ_CONFIG, 0);
     assert_eq!(rig.request(1, READ, 0, 512), OK);
     assert_eq!(rig.server.in_flight(), 0);
 
     rig.set_status(0, 0).unwrap();
     rig.clients[0].guest.restart();
-    rig.server.backend().memory.remove(0);
+    rig.server.class_mut().backend().memory.remove(0);
     rig.start(0, u64::MAX);
     assert_eq!(rig.request(0, READ, 0, 512), OK, "a reset cures it");
 }
@@ -67,7 +67,7 @@ fn an_index_that_jumps_is_seen_while_working_and_before_waiting() {
     let mut rig = Rig::new(Disk::new(info(), 16), 1);
     rig.run();
     rig.clients[0].guest.set_avail_idx(0x8000);
-    assert_ne!(rig.server.settle(), crate::serve::block::Rest::Sleep);
+    assert_ne!(rig.server.settle(), crate::serve::scheduler::NextStep::Wait);
     rig.run();
     assert!(rig.needs_reset(0));
 }
@@ -92,7 +92,7 @@ fn ranges_are_those_that_were_checked() {
     c.guest.mem.write_bytes(c.data_at(0), &raw.to_le_bytes()).unwrap();
     c.send(0, 11, 0, 16);
     rig.run();
-    let range = rig.server.backend().ranges[0].1;
+    let range = rig.server.class_mut().backend().ranges[0].1;
     assert_eq!((range.sector, range.sectors), (77, 3));
 }
 
@@ -131,22 +131,22 @@ proptest! {
         for (n, kind, sector, bytes) in chains {
             rig.clients[0].send(n % 4, kind, sector, bytes.min(8192));
             rig.clients[0].guest.offer(n);
-            rig.server.work(&mut rig.events);
+            rig.server.work();
         }
         for (at, value) in writes {
             rig.clients[0].guest.mem.write_u64(at & !7, value).unwrap();
             let at = at & 0xff8;
             rig.clients[0].page.mem().write_u64(at, value).unwrap();
             rig.server.kick(rig.clients[0].id);
-            rig.server.work(&mut rig.events);
+            rig.server.work();
         }
         for status in statuses {
             let _ = rig.set_status(0, u32::from(status));
             let _ = rig.server.config_queue(rig.clients[0].id, 0);
-            rig.server.work(&mut rig.events);
+            rig.server.work();
         }
-        rig.server.backend().random = None;
-        rig.server.backend().on_submit = None;
+        rig.server.class_mut().backend().random = None;
+        rig.server.class_mut().backend().on_submit = None;
         let decent = rig.add(|_| {});
         rig.start(decent, u64::MAX);
         prop_assert_eq!(rig.request(decent, READ, 7, 512), OK);
@@ -165,20 +165,20 @@ fn memory_that_was_taken_away_is_no_target_of_the_device() {
     rig.clients[0].send(0, READ, 0, 512);
     rig.clients[0].send(1, 1, 0, 512);
     rig.kick(0);
-    let before = rig.server.backend().publishes;
+    let before = rig.server.class_mut().backend().publishes;
     rig.run();
-    assert_eq!(rig.server.backend().publishes, before);
+    assert_eq!(rig.server.class_mut().backend().publishes, before);
     assert!(rig.needs_reset(0));
-    assert_eq!(rig.server.failure(rig.clients[0].id), Some(Failure::MemoryLost));
+    assert_eq!(rig.failure(rig.clients[0].id), Some(Failure::MemoryLost));
     assert_eq!(rig.request(1, READ, 0, 512), 0, "others are served");
     // In the middle of a request that is given to the device part by part.
     let mut rig = Rig::new(Disk::new(Info { seg_max: 2, ..info() }, 1), 1);
-    rig.server.backend().hold = true;
+    rig.server.class_mut().backend().hold = true;
     rig.clients[0].send(0, READ, 0, 8192);
     rig.run();
     assert_eq!(rig.server.in_flight(), 1);
     rig.clients[0].lost.set(true);
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     let before = rig.server.device_counters().completions;
     rig.run();
     assert_eq!(rig.server.device_counters().completions, before + 1, "no second part");

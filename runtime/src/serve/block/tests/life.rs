@@ -3,9 +3,11 @@
 use super::disk::{Disk, info};
 use super::rig::{BASE, NO_STATUS, Rig};
 use crate::Error;
-use crate::serve::block::{Completion, Rest, StatusReply};
-use crate::serve::device::Failure;
+use crate::serve::block::Completion;
+use crate::serve::client::StatusReply;
 use crate::serve::ring::{Part, RingError};
+use crate::serve::scheduler::NextStep;
+use crate::serve::transport::Failure;
 use crate::virtio::spec::block::Status;
 use crate::virtio::spec::l4page::{self as page, command};
 use crate::virtio::spec::status;
@@ -18,7 +20,7 @@ const FEATURES: u32 = status::ACKNOWLEDGE | status::DRIVER | status::FEATURES_OK
 /// A rig whose clients have requests in flight that the device does not finish.
 fn held(clients: usize, requests: u16) -> Rig {
     let mut rig = Rig::new(Disk::new(info(), 32), clients);
-    rig.server.backend().hold = true;
+    rig.server.class_mut().backend().hold = true;
     for k in 0..clients {
         for n in 0..requests {
             rig.clients[k].send(n, READ, 0, 512);
@@ -44,9 +46,9 @@ fn a_reset_waits_for_the_device() {
     assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Draining), "again does no harm");
 
     rig.clients[0].mapped = mapped;
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
-    assert_eq!(rig.events.drained, [id]);
+    assert_eq!(rig.events().drained, [id]);
     assert!(rig.clients[0].mapped.get(), "a reset does not make the server forget memory");
     assert_eq!(rig.clients[0].page_u32(page::STATUS), 0);
     assert_eq!(rig.clients[0].guest.take_used(), [], "nothing is written after a reset");
@@ -65,7 +67,7 @@ fn after_a_reset_everything_works_again() {
         assert!(before.get());
         assert_eq!(rig.clients[0].page_u32(page::GENERATION), round);
         rig.clients[0].guest.restart();
-        rig.server.backend().memory.clear();
+        rig.server.class_mut().backend().memory.clear();
         rig.start(0, u64::MAX);
         assert!(!before.get(), "a new list of memory replaces the one from before the reset");
     }
@@ -96,12 +98,12 @@ fn a_client_that_goes_is_removed_when_the_device_is_done() {
     let id = rig.clients[0].id;
     rig.server.remove_client(id).unwrap();
     rig.run();
-    assert_eq!(rig.events.removed, []);
+    assert_eq!(rig.events().removed, []);
     assert!(rig.clients[0].mapped.get());
     assert_eq!(rig.server.remove_client(id), Err(Error::NOENT), "gone for the outside");
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
-    assert_eq!(rig.events.removed, [id]);
+    assert_eq!(rig.events().removed, [id]);
     assert!(!rig.clients[0].mapped.get());
     assert_eq!(rig.clients[0].guest.take_used(), []);
     assert_eq!(rig.clients[1].guest.take_used().len(), 3);
@@ -117,16 +119,16 @@ fn a_client_that_goes_is_removed_when_the_device_is_done() {
 #[test]
 fn a_client_may_go_while_its_request_waits_for_room() {
     let mut rig = Rig::new(Disk::new(info(), 2), 1);
-    rig.server.backend().hold = true;
+    rig.server.class_mut().backend().hold = true;
     for n in 0..5 {
         rig.clients[0].send(n, READ, 0, 512);
     }
     rig.run();
     assert_eq!(rig.server.in_flight(), 2);
     assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Draining));
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
-    assert_eq!(rig.events.drained.len(), 1);
+    assert_eq!(rig.events().drained.len(), 1);
     assert_eq!(rig.server.in_flight(), 0);
     assert_eq!(rig.clients[0].page_u32(page::STATUS), 0);
 }
@@ -134,7 +136,7 @@ fn a_client_may_go_while_its_request_waits_for_room() {
 #[test]
 fn requests_that_had_to_wait_are_not_lost() {
     let mut rig = Rig::new(Disk::new(info(), 2), 1);
-    rig.server.backend().hold = true;
+    rig.server.class_mut().backend().hold = true;
     for n in 0..15 {
         rig.clients[0].send(n, READ, u64::from(n), 512);
     }
@@ -142,7 +144,7 @@ fn requests_that_had_to_wait_are_not_lost() {
     rig.run();
     assert_eq!((rig.server.in_flight(), rig.server.counters().busy), (2, 1));
     assert!(!rig.clients[0].guest.wants_kick(), "a kick could not change anything");
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
     let heads = rig.clients[0].guest.take_used().into_iter().map(|(head, _)| head);
     assert!(heads.eq((0..15).map(|n| 3 * n)), "each once, none out of turn");
@@ -151,8 +153,8 @@ fn requests_that_had_to_wait_are_not_lost() {
 #[test]
 fn a_dead_device_fails_what_it_has_and_what_comes() {
     let mut rig = held(2, 3);
-    rig.server.backend().dead = true;
-    assert_eq!(rig.server.settle(), Rest::Again, "nobody waits for a dead device");
+    rig.server.class_mut().backend().dead = true;
+    assert_eq!(rig.server.settle(), NextStep::Work, "nobody waits for a dead device");
     rig.run();
     for k in 0..2 {
         assert_eq!(rig.clients[k].guest.take_used().len(), 3);
@@ -161,16 +163,16 @@ fn a_dead_device_fails_what_it_has_and_what_comes() {
     }
     assert_eq!(rig.server.device_counters().lost, 6);
     assert_eq!(rig.set_status(0, 0), Ok(StatusReply::Done), "a reset does not hang either");
-    rig.server.backend().dead = false;
-    rig.server.backend().visible.clear();
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().dead = false;
+    rig.server.class_mut().backend().visible.clear();
+    rig.server.class_mut().backend().hold = false;
     assert_eq!(rig.request(1, READ, 0, 512), OK, "a device that recovers is used again");
 }
 
 #[test]
 fn a_device_that_is_busy_with_nothing_does_not_hang_its_clients() {
     let mut rig = Rig::empty(Disk::new(info(), 1));
-    rig.server.backend().depth = 0;
+    rig.server.class_mut().backend().depth = 0;
     let k = rig.add(|_| {});
     rig.start(k, u64::MAX);
     assert_eq!(rig.request(k, READ, 0, 512), IOERR);
@@ -179,15 +181,15 @@ fn a_device_that_is_busy_with_nothing_does_not_hang_its_clients() {
 #[test]
 fn nonsense_from_the_device_is_counted_and_survived() {
     let mut rig = held(1, 2);
-    let tag = rig.server.backend().visible[0].tag;
+    let tag = rig.server.class_mut().backend().visible[0].tag;
     let lie = |tag, written| Completion { tag, status: Status::Ok, written };
-    rig.server.backend().lies =
+    rig.server.class_mut().backend().lies =
         [lie(12345, 0), lie(u32::MAX, 0), lie(tag, u32::MAX), lie(tag, 0)].into();
     rig.run();
     assert_eq!(rig.server.device_counters().nonsense, 4);
     assert_eq!(rig.clients[0].guest.take_used(), [(0, 513)], "finished once");
-    rig.server.backend().visible.remove(0);
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().visible.remove(0);
+    rig.server.class_mut().backend().hold = false;
     rig.run();
     assert_eq!(rig.clients[0].guest.take_used(), [(3, 513)]);
     assert_eq!(rig.server.in_flight(), 0);
@@ -232,7 +234,7 @@ fn a_queue_without_memory_fails_when_the_driver_starts() {
     rig.set_status(k, FEATURES | status::DRIVER_OK).unwrap();
     assert!(rig.needs_reset(k));
     let error = RingError::NotMapped(Part::Descriptors, BASE);
-    assert_eq!(rig.server.failure(rig.clients[k].id), Some(Failure::Ring(error)));
+    assert_eq!(rig.failure(rig.clients[k].id), Some(Failure::Ring(error)));
 }
 
 #[test]
@@ -240,7 +242,7 @@ fn a_queue_is_not_changed_under_its_requests() {
     let mut rig = held(1, 1);
     let id = rig.clients[0].id;
     assert_eq!(rig.server.config_queue(id, 0), Err(Error::BUSY));
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
     rig.clients[0].write_queue(0);
     assert_eq!(rig.server.config_queue(id, 0), Ok(()));
@@ -270,12 +272,12 @@ fn the_command_register_does_what_messages_do() {
     assert_eq!(command(&mut rig, command::SET_STATUS, FEATURES | status::DRIVER_OK), 0);
     assert_eq!(rig.request(k, READ, 0, 512), OK);
 
-    rig.server.backend().hold = true;
+    rig.server.class_mut().backend().hold = true;
     rig.clients[k].send(1, READ, 0, 512);
     rig.run();
     assert_ne!(command(&mut rig, command::SET_STATUS, 0), 0, "the reset is not complete");
     rig.server.kick(id);
-    rig.server.backend().hold = false;
+    rig.server.class_mut().backend().hold = false;
     rig.run();
     assert_eq!(rig.clients[k].page_u32(page::COMMAND), 0);
     assert_eq!(rig.clients[k].page_u32(page::STATUS), 0);

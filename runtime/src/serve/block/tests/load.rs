@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::disk::{Disk, SECTORS, info};
 use super::rig::{QUEUE, Rig};
-use crate::serve::block::Rest;
+use crate::serve::scheduler::NextStep;
 use crate::serve::testing::Random;
 
 const READ: u32 = 0;
@@ -40,7 +40,7 @@ impl Load {
             let slot = head / 3;
             let sector = self.sectors[usize::from(slot)].take().expect("answered twice");
             assert_eq!((len, rig.clients[k].status(slot)), (513, 0));
-            let expect = &rig.server.backend().contents[sector as usize * 512..][..8];
+            let expect = &rig.server.class_mut().backend().contents[sector as usize * 512..][..8];
             assert_eq!(rig.clients[k].data(slot, 8), *expect);
             self.done += 1;
         }
@@ -63,7 +63,7 @@ fn a_long_run_across_the_wraps_of_the_indices_loses_nothing() {
             load.send(&mut rig, k, n, &mut random);
         }
         // A server that sleeps is only woken by a kick or by the device.
-        let device = !rig.server.backend().visible.is_empty();
+        let device = !rig.server.class_mut().backend().visible.is_empty();
         if asleep && rig.server.counters().kicks == kicks && !device {
             let waiting = loads.iter().flat_map(|l| &l.sectors).any(Option::is_some);
             assert!(!waiting, "requests wait, and nobody wakes the server");
@@ -71,17 +71,17 @@ fn a_long_run_across_the_wraps_of_the_indices_loses_nothing() {
         }
         asleep = false;
         for _ in 0..random.below(4) {
-            rig.server.work(&mut rig.events);
+            rig.server.work();
         }
         if random.below(2) == 0 {
-            asleep = rig.server.settle() == Rest::Sleep;
+            asleep = rig.server.settle() == NextStep::Wait;
         }
         for (k, load) in loads.iter_mut().enumerate() {
             load.take(&mut rig, k);
         }
-        rig.events.interrupts.clear();
+        rig.events_mut().interrupts.clear();
     }
-    rig.server.backend().random = None;
+    rig.server.class_mut().backend().random = None;
     rig.run();
     assert_eq!(rig.server.in_flight(), 0);
     let counters = rig.server.counters();
@@ -102,7 +102,7 @@ fn a_batch_costs_one_of_everything() {
     rig.run();
     let counters = rig.server.counters();
     assert_eq!((counters.requests, counters.kicks, counters.interrupts), (20, 1, 1));
-    assert_eq!(rig.server.backend().publishes, 1);
+    assert_eq!(rig.server.class_mut().backend().publishes, 1);
     assert_eq!(counters.batches[4], 1, "one batch of 16 to 31");
     assert_eq!(counters.spurious_kicks, 0);
 }
@@ -112,26 +112,26 @@ fn clients_that_do_not_want_interrupts_get_none() {
     let mut rig = Rig::new(Disk::new(info(), 64), 1);
     rig.clients[0].guest.set_interrupts(false);
     rig.request(0, READ, 0, 512);
-    assert_eq!(rig.events.interrupts, []);
+    assert_eq!(rig.events().interrupts, []);
     assert_eq!(rig.server.counters().suppressed, 1);
 }
 
 #[test]
 fn kicks_are_not_wanted_while_there_is_work() {
     let mut rig = Rig::new(Disk::new(info(), 64), 1);
-    rig.server.backend().hold = true;
+    rig.server.class_mut().backend().hold = true;
     rig.clients[0].send(0, READ, 0, 512);
-    rig.server.work(&mut rig.events);
+    rig.server.work();
     assert!(!rig.clients[0].guest.wants_kick());
     rig.clients[0].send(1, READ, 0, 512);
-    assert_eq!(rig.server.settle(), Rest::Again, "found without a kick");
-    rig.server.work(&mut rig.events);
-    assert_eq!(rig.server.settle(), Rest::Linger);
+    assert_eq!(rig.server.settle(), NextStep::Work, "found without a kick");
+    rig.server.work();
+    assert_eq!(rig.server.settle(), NextStep::WaitShortly);
     assert!(rig.clients[0].guest.wants_kick());
-    assert_eq!(rig.server.settle(), Rest::Sleep);
+    assert_eq!(rig.server.settle(), NextStep::Wait);
     // Published without a full barrier: the flag was read too early.
     rig.clients[0].send(2, READ, 0, 512);
-    assert_eq!(rig.server.settle(), Rest::Again, "the look after lingering finds it");
+    assert_eq!(rig.server.settle(), NextStep::Work, "the look after lingering finds it");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn turns_are_fair_however_small_the_device() {
                 let n = if k == 0 { u64::from(SLOTS) } else { u64::from(busy == 0) };
                 load.send(&mut rig, k, n, &mut random);
             }
-            rig.server.work(&mut rig.events);
+            rig.server.work();
             for (k, load) in loads.iter_mut().enumerate() {
                 load.take(&mut rig, k);
                 done[k] = load.done;

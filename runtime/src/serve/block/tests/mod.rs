@@ -1,7 +1,7 @@
 //! The block server against a fake disk and against clients of all kinds.
 
 mod cache;
-mod disk;
+pub(super) mod disk;
 mod hostile;
 mod life;
 mod load;

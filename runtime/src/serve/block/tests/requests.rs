@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::disk::{Disk, SECTORS, info};
 use super::rig::{BASE, DATA, Rig};
-use crate::serve::block::{SectorRange, Window, id_string};
+use crate::serve::block::{SectorRange, SectorWindow, id_string};
 use crate::virtio::spec::block::{Info, Op, Status, config, feature};
 use crate::virtio::spec::feature as common;
 use crate::virtio::spec::l4page as page;
@@ -34,7 +34,7 @@ fn what_is_written_is_read_back() {
     let at = rig.clients[0].data_at(0);
     rig.clients[0].guest.mem.write_bytes(at, &pattern).unwrap();
     assert_eq!(rig.request(0, WRITE, 40, DATA as u32), OK);
-    assert_eq!(rig.server.backend().contents[40 * 512..][..DATA], pattern);
+    assert_eq!(rig.server.class_mut().backend().contents[40 * 512..][..DATA], pattern);
     rig.clients[0].guest.mem.slice(at, DATA).unwrap().zero();
     rig.clients[0].send(0, READ, 40, DATA as u32);
     rig.run();
@@ -88,7 +88,7 @@ fn what_is_not_known_is_unsupported() {
 fn a_flush_reaches_the_disk() {
     let mut rig = rig();
     assert_eq!(rig.request(0, FLUSH, 0, 0), OK);
-    assert_eq!(rig.server.backend().flushes, 1);
+    assert_eq!(rig.server.class_mut().backend().flushes, 1);
 }
 
 #[test]
@@ -96,14 +96,14 @@ fn a_read_only_client_changes_nothing() {
     let mut rig = Rig::empty(Disk::new(info(), 16));
     let k = rig.add(|o| o.read_only = true);
     rig.start(k, u64::MAX);
-    let before = rig.server.backend().contents.clone();
+    let before = rig.server.class_mut().backend().contents.clone();
     for kind in [WRITE, DISCARD, ZEROES] {
         assert_eq!(rig.request(k, kind, 0, 512), IOERR, "{kind}");
     }
     assert_eq!(rig.request(k, READ, 0, 512), OK);
     assert_eq!(rig.request(k, FLUSH, 0, 0), OK);
-    assert_eq!(rig.server.backend().contents, before);
-    assert!(rig.server.backend().ranges.is_empty());
+    assert_eq!(rig.server.class_mut().backend().contents, before);
+    assert!(rig.server.class_mut().backend().ranges.is_empty());
     let offered = rig.clients[k].page_u32(page::DEVICE_FEATURE_MAP);
     let medium = feature::RO | feature::DISCARD | feature::WRITE_ZEROES;
     assert_eq!(u64::from(offered) & medium, feature::RO);
@@ -152,13 +152,13 @@ fn bytes_may_be_spread_over_buffers_in_any_way() {
     rig.run();
     let c = &mut rig.clients[0];
     assert_eq!(c.guest.take_used(), [(0, 1025), (8, 1)]);
-    let expect = &rig.server.backend().contents[3 * 512..][..1024];
+    let expect = &rig.server.class_mut().backend().contents[3 * 512..][..1024];
     let mut got = alloc::vec![0; 1025];
     rig.clients[0].guest.mem.read_bytes(data, &mut got).unwrap();
     assert_eq!(got[..1024], *expect);
     assert_eq!(got[1024], OK);
     assert_eq!(rig.clients[0].guest.mem.read_u8(header + 40), Some(OK));
-    assert_eq!(rig.server.backend().contents[9 * 512..][..512], [5; 512]);
+    assert_eq!(rig.server.class_mut().backend().contents[9 * 512..][..512], [5; 512]);
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_request_that_is_too_scattered_is_cut() {
         assert_eq!(rig.clients[0].status(0), OK);
         let mut got = alloc::vec![0; 8192];
         rig.clients[0].guest.mem.read_bytes(data, &mut got).unwrap();
-        assert_eq!(got, rig.server.backend().contents[8 * 512..][..8192]);
+        assert_eq!(got, rig.server.class_mut().backend().contents[8 * 512..][..8192]);
         let counters = rig.server.counters();
         assert_eq!((counters.requests, counters.parts), (1, u64::from(3u32.div_ceil(seg_max))));
     }
@@ -229,7 +229,7 @@ fn one_failed_part_fails_the_request() {
         for which in 0..2 {
             let mut rig = rig_with(Info { seg_max: 2, ..info() });
             let verdicts = (0..2).map(|i| if i == which { status } else { Status::Ok });
-            rig.server.backend().verdicts = verdicts.collect();
+            rig.server.class_mut().backend().verdicts = verdicts.collect();
             // The data touch three pages, so three runs: that is two parts.
             assert_eq!(rig.request(0, READ, 0, 8192), status as u8);
             let counters = rig.server.counters();
@@ -286,26 +286,24 @@ fn ranges_are_checked_one_by_one() {
         // The disk cannot unmap when it writes zeros, so it is not asked to.
         (Op::WriteZeroes, range(0, 8)),
     ];
-    assert_eq!(rig.server.backend().ranges, expect);
+    assert_eq!(rig.server.class_mut().backend().ranges, expect);
 }
 
 #[test]
 fn a_window_is_a_disk_of_its_own() {
     let mut rig = Rig::empty(Disk::new(info(), 16));
-    let window = Window { first_sector: 100, sectors: 10 };
+    let window = SectorWindow { first_sector: 100, sectors: 10 };
     let k = rig.add(|o| o.window = window);
     rig.start(k, u64::MAX);
     let capacity = rig.clients[k].page.mem().read_u64(page::DEVICE_CONFIG + config::CAPACITY);
     assert_eq!(capacity, Some(10));
     assert_eq!(rig.request(k, READ, 9, 512), OK);
-    let expect = rig.server.backend().contents[109 * 512..][..512].to_vec();
+    let expect = rig.server.class_mut().backend().contents[109 * 512..][..512].to_vec();
     assert_eq!(rig.clients[k].data(0, 512), expect);
     assert_eq!(rig.request(k, READ, 10, 512), IOERR);
     assert_eq!(send_range(&mut rig, DISCARD, &[(9, 1, 0)]), OK);
-    assert_eq!(rig.server.backend().ranges[0].1.sector, 109);
+    assert_eq!(rig.server.class_mut().backend().ranges[0].1.sector, 109);
     assert_eq!(send_range(&mut rig, DISCARD, &[(9, 2, 0)]), IOERR);
-    assert!(rig.server.is_in_use(&Window { first_sector: 109, sectors: 5 }));
-    assert!(!rig.server.is_in_use(&Window { first_sector: 110, sectors: 5 }));
 }
 
 #[test]

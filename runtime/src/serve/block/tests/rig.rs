@@ -2,13 +2,16 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use core::cell::{Cell, Ref, RefCell, RefMut};
 
 use super::disk::{Disk, DmaMemory};
 use crate::mem::DmaRun;
-use crate::serve::block::{ClientId, ClientOptions, Notify, Rest, Server, StatusReply, Window};
-use crate::serve::client_mem::MemoryOwner;
+use crate::serve::block::{Block, BlockOptions};
+use crate::serve::client::{ClientOptions, Peer, StatusReply};
+use crate::serve::memory::MemoryOwner;
+use crate::serve::scheduler::{ClientId, NextStep, Scheduler};
 use crate::serve::testing::{Arena, Guest, PAGE};
+use crate::serve::transport::Failure;
 use crate::virtio::spec::block::Op;
 use crate::virtio::spec::l4page::{self as page, queue as qpage};
 use crate::virtio::spec::status;
@@ -49,17 +52,27 @@ pub struct Events {
     pub removed: Vec<ClientId>,
 }
 
-impl Notify for Events {
-    fn interrupt(&mut self, client: ClientId) {
-        self.interrupts.push(client);
+/// The other side of a client: notes what it is told.
+pub struct TestPeer {
+    id: Option<ClientId>,
+    events: Rc<RefCell<Events>>,
+}
+
+impl Peer for TestPeer {
+    type Memory = Owner;
+
+    fn interrupt(&mut self) {
+        self.events.borrow_mut().interrupts.extend(self.id);
     }
 
-    fn drained(&mut self, client: ClientId) {
-        self.drained.push(client);
+    fn drained(&mut self) {
+        self.events.borrow_mut().drained.extend(self.id);
     }
+}
 
-    fn removed(&mut self, client: ClientId) {
-        self.removed.push(client);
+impl Drop for TestPeer {
+    fn drop(&mut self) {
+        self.events.borrow_mut().removed.extend(self.id);
     }
 }
 
@@ -145,9 +158,9 @@ impl Client {
 }
 
 pub struct Rig {
-    pub server: Server<Disk, Owner>,
+    pub server: Scheduler<Block<Disk>, TestPeer>,
     pub clients: Vec<Client>,
-    pub events: Events,
+    events: Rc<RefCell<Events>>,
 }
 
 impl Rig {
@@ -162,24 +175,37 @@ impl Rig {
     }
 
     pub fn empty(disk: Disk) -> Self {
-        let server = Server::new(disk).unwrap();
-        Self { server, clients: Vec::new(), events: Events::default() }
+        let server = Scheduler::new(Block::new(disk).unwrap());
+        Self { server, clients: Vec::new(), events: Rc::default() }
+    }
+
+    /// What clients were told.
+    pub fn events(&self) -> Ref<'_, Events> {
+        self.events.borrow()
+    }
+
+    pub fn events_mut(&self) -> RefMut<'_, Events> {
+        self.events.borrow_mut()
+    }
+
+    /// Why a client is not served any more.
+    pub fn failure(&mut self, id: ClientId) -> Option<Failure> {
+        self.server.client(id).ok()?.failure()
     }
 
     /// Adds a client with options of its own, which is not set up yet.
-    pub fn add(&mut self, change: impl FnOnce(&mut ClientOptions)) -> usize {
+    pub fn add(&mut self, change: impl FnOnce(&mut BlockOptions)) -> usize {
         let page = Arena::new(1);
-        let mut options = ClientOptions {
-            page: page.mem(),
-            queue_size: QUEUE,
-            ds_max: 2,
-            read_only: false,
-            window: Window::whole(self.server.info()),
+        let mut class = BlockOptions {
             id: crate::serve::block::id_string("test disk"),
-            command_register: true,
+            queue_size: QUEUE,
+            ..BlockOptions::whole(self.server.class().info())
         };
-        change(&mut options);
-        let id = self.server.add_client(&options).unwrap();
+        change(&mut class);
+        let options = ClientOptions { page: page.mem(), ds_max: 2, command_register: true, class };
+        let peer = TestPeer { id: None, events: self.events.clone() };
+        let id = self.server.add_client(options, peer).unwrap();
+        self.server.client(id).unwrap().peer_mut().id = Some(id);
         let arena = Arena::new(PAGES);
         let guest = Guest::new(arena.mem(), BASE, QUEUE);
         let mapped = Rc::new(Cell::new(false));
@@ -203,9 +229,9 @@ impl Rig {
         client.mapped = Rc::new(Cell::new(true));
         let mapped = client.mapped.clone();
         let memory = DmaMemory { mem, base, mapped: mapped.clone() };
-        self.server.backend().memory.push(memory);
+        self.server.class_mut().backend().memory.push(memory);
         let owner = Owner { mapped, lost: client.lost.clone() };
-        self.server.register(client.id, BASE, mem, &runs, owner)
+        self.server.client(client.id)?.register(BASE, mem, &runs, owner)
     }
 
     pub fn set_status(&mut self, k: usize, raw: u32) -> crate::Result<StatusReply> {
@@ -232,10 +258,10 @@ impl Rig {
     /// What an event loop does between two events: work until there is nothing left.
     pub fn run(&mut self) {
         loop {
-            while self.server.work(&mut self.events) {}
+            while self.server.work() {}
             match self.server.settle() {
-                Rest::Again | Rest::Linger => {}
-                Rest::Sleep => return,
+                NextStep::Work | NextStep::WaitShortly => {}
+                NextStep::Wait => return,
             }
         }
     }

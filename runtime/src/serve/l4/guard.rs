@@ -16,15 +16,15 @@ use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use spin::Once;
 
-use super::{Backing, Dataspace, Region, fault_handler};
 use crate::abi::cap::Sel;
 use crate::abi::fpage::{Fpage, mem};
 use crate::abi::timeout::Timeout;
 use crate::abi::{PAGE_SHIFT, PAGE_SIZE, proto};
+use crate::cap::endpoint::{Endpoint, answer};
 use crate::cap::{CapRef, Factory, Object, Thread};
 use crate::env::thread::Builder;
-use crate::ipc::server::{Endpoint, answer};
 use crate::ipc::{self, Label, Msg, Window};
+use crate::mem::{Backing, Dataspace, Region, fault_handler};
 use crate::{Error, Result};
 
 /// Ranges in one piece of the table.

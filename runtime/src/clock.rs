@@ -15,12 +15,12 @@ static KIP: AtomicUsize = AtomicUsize::new(0);
 ///
 /// `address` must be 0 or that of the page as the kernel made it, mapped readable and executable
 /// for ever.
-pub(super) unsafe fn init(address: usize) {
+pub(crate) unsafe fn init(address: usize) {
     KIP.store(address, Ordering::Release);
 }
 
 /// Which layout the kernel info page has; `None` if there is none.
-pub(super) fn layout() -> Option<kip::Layout> {
+pub(crate) fn layout() -> Option<kip::Layout> {
     let page = KIP.load(Ordering::Acquire);
     if page == 0 {
         return None;

@@ -8,7 +8,7 @@
 //! place of its own, which the next call overwrites. A server answers every call before it waits
 //! again, and says "later" through an interrupt where its protocol allows that.
 
-use super::{Msg, Window};
+use super::{Cap, Object, Slot, Task};
 use crate::abi::cap::{Sel, op, rights};
 use crate::abi::fpage::Fpage;
 use crate::abi::object::gate::LABEL_MASK;
@@ -16,7 +16,7 @@ use crate::abi::tag::Tag;
 use crate::abi::timeout::{Timeout, Timeouts};
 use crate::abi::utcb::error;
 use crate::arch::{self, Utcb};
-use crate::cap::{Cap, Object, Slot, Task};
+use crate::ipc::{self, Msg, Window};
 use crate::{Error, Result};
 
 /// Something arrived.
@@ -125,7 +125,7 @@ impl Endpoint {
         let tag = self.store(label);
         let timeouts = Timeouts { send: Timeout::ZERO, recv: Timeout::NEVER };
         let back = arch::invoke(tag.0, Sel::INVALID.0 | op::REPLY_ONLY, timeouts.raw(), 0);
-        super::check(Tag(back.tag))
+        ipc::check(Tag(back.tag))
     }
 
     /// Puts the answer into the UTCB; one that does not fit becomes an error.

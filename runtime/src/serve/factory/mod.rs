@@ -1,8 +1,8 @@
-//! The arguments with which a client asks a block server for a device.
+//! The arguments with which a client asks a server for a device.
 //!
 //! The message has the number of the object to create, 0 for a device, and after it strings:
-//! `device=<id>`, and as the driver's table permits `ds-max=<n>`, `read-only` and `shared`. Whether the
-//! device is there, in use or still looked for is not decided here.
+//! `device=<id>`, and as the driver's table permits `ds-max=<n>` and what the device's class
+//! understands. Whether the device is there, in use or still looked for is not decided here.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -81,40 +81,39 @@ impl From<FactoryError> for crate::Error {
 }
 
 /// A client's request for a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockRequest {
-    /// Identifier of the disk.
-    pub device: String,
+#[derive(Clone, Debug)]
+pub struct CreateRequest<'a> {
+    /// Identifier of the device.
+    pub device: &'a str,
     /// How many dataspaces the client may register.
     pub ds_max: usize,
-    /// The client may not write.
-    pub read_only: bool,
-    /// The client accepts that others write to the disk.
-    pub shared: bool,
+    /// Everything that it says; what is for the device's class to read.
+    pub values: Values<'a>,
 }
 
-impl BlockRequest {
-    /// Reads the words of a `create` message by the table of the driver. The number of words is
-    /// that of the tag.
+impl<'a> CreateRequest<'a> {
+    /// Reads the [strings] of a `create` message by the table of the driver.
     ///
     /// # Errors
     ///
     /// See [`FactoryError`].
-    pub fn parse(words: &[Word], table: &'static [Param]) -> Result<Self, FactoryError> {
-        let strings = strings(words)?;
-        let values = values(&strings, table)?;
+    pub fn parse(strings: &'a [String], table: &'static [Param]) -> Result<Self, FactoryError> {
+        let values = values(strings, table)?;
         let ds_max = values.uint("ds-max").or(find(table, "ds-max").and_then(|p| p.default));
         Ok(Self {
-            device: values.text("device").ok_or(FactoryError::Missing("device"))?.into(),
+            device: values.text("device").ok_or(FactoryError::Missing("device"))?,
             ds_max: ds_max.unwrap_or(super::options::DS_MAX_DEFAULT) as usize,
-            read_only: values.flag("read-only"),
-            shared: values.flag("shared"),
+            values,
         })
     }
 }
 
-/// The strings of a `create` message.
-fn strings(words: &[Word]) -> Result<Vec<String>, FactoryError> {
+/// The strings of a `create` message. The number of words is that of the tag.
+///
+/// # Errors
+///
+/// See [`FactoryError`].
+pub fn strings(words: &[Word]) -> Result<Vec<String>, FactoryError> {
     let (object, arguments) = words.split_first().ok_or(FactoryError::Empty)?;
     if *object != DEVICE {
         return Err(FactoryError::Object(*object));
@@ -165,5 +164,4 @@ fn values<'a>(strings: &'a [String], table: &'static [Param]) -> Result<Values<'
 }
 
 #[cfg(test)]
-#[path = "factory_tests.rs"]
 mod tests;

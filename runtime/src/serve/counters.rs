@@ -12,9 +12,9 @@ pub struct Counters {
     pub requests: u64,
     /// Requests that the server passed to the device; more than `requests` if some were split.
     pub parts: u64,
-    /// Bytes read from the disk.
+    /// Bytes that the device has read for the client.
     pub bytes_read: u64,
-    /// Bytes written to the disk.
+    /// Bytes that the device has written for the client.
     pub bytes_written: u64,
     /// Flushes that the server sent because the client has not negotiated `FLUSH`.
     pub flushes: u64,
@@ -41,7 +41,7 @@ pub struct Counters {
 }
 
 impl Counters {
-    pub(super) fn batch(&mut self, requests: u32) {
+    pub(super) fn batch(&mut self, requests: u64) {
         if let Some(log) = requests.checked_ilog2() {
             let last = BATCH_BUCKETS - 1;
             if let Some(bucket) = self.batches.get_mut((log as usize).min(last)) {

@@ -296,5 +296,4 @@ fn join_runs(runs: &[DmaRun], len: u64) -> Option<Box<[DmaRun]>> {
 }
 
 #[cfg(test)]
-#[path = "client_mem_tests.rs"]
 mod tests;

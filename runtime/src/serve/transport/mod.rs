@@ -13,7 +13,7 @@ pub use features::Features;
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::ring::{Layout, RingError};
+use super::ring::{QueueLayout, RingError};
 use crate::Error;
 use crate::mem::SharedMem;
 use crate::virtio::spec::l4page::{self as page, queue as qpage};
@@ -38,7 +38,7 @@ pub enum StatusChange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueChange {
     /// Use the queue as described.
-    Enable(Layout),
+    Enable(QueueLayout),
     /// Stop using the queue.
     Disable,
 }
@@ -311,7 +311,7 @@ impl Transport {
         if self.page.read_u16(at + qpage::READY)? == 0 {
             return Some(QueueChange::Disable);
         }
-        Some(QueueChange::Enable(Layout {
+        Some(QueueChange::Enable(QueueLayout {
             size: self.page.read_u16(at + qpage::NUM)?,
             desc: self.page.read_u64(at + qpage::DESC)?,
             avail: self.page.read_u64(at + qpage::AVAIL)?,

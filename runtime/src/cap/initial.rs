@@ -9,13 +9,13 @@ use crate::abi::fpage::Fpage;
 static IDS: Once<EnvData> = Once::new();
 
 /// Makes the environment known to the rest of the runtime; the first call counts.
-pub(super) fn set(data: EnvData) -> &'static EnvData {
+pub(crate) fn set_initial(data: EnvData) -> &'static EnvData {
     IDS.call_once(|| data)
 }
 
 /// The environment; before start-up (and on the host) every capability in it is invalid, so that
 /// calls fail instead of reaching somebody by chance.
-pub(crate) fn ids() -> &'static EnvData {
+pub(crate) fn initial() -> &'static EnvData {
     IDS.get().unwrap_or(&NONE)
 }
 
