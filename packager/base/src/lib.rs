@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub mod document;
 mod place_file;
 mod plain;
 mod progress;
-pub mod yaml;
+pub mod reader;
 
 pub use place_file::{draft_file, place_file};
 pub use plain::{disturbs, plain, plain_json, spelled};

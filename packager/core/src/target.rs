@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use l4re_packager_base::document::{Document, Table};
+use l4re_packager_base::reader::{Document, Table};
 use l4re_packager_base::{Diagnostic, Failure, nearest};
 
 /// The files that come with the packager, by name.
@@ -144,7 +144,7 @@ impl Target {
     ///
     /// [`Failure`] with a position for each mistake.
     pub fn from_toml(path: &Path, text: &str) -> Result<Self, Failure> {
-        Document::new(path, text).read(read).map(|(target, _)| target)
+        Document::toml(path, text, read).map(|(target, _)| target)
     }
 }
 
@@ -158,13 +158,13 @@ pub fn unknown(name: &str) -> Diagnostic {
     }
 }
 
-fn read(document: &Document<'_>, mut root: Table<'_, '_>) -> Option<Target> {
+fn read(document: &Document, mut root: Table<'_>) -> Option<Target> {
     let name = root.needed_string("name");
     let rust = root.needed_string("rust");
     let linker_script = root.string("linker-script").and_then(|script| {
         let known = LINKER_SCRIPTS.iter().find(|(name, _)| *name == script.value);
         if known.is_none() {
-            document.error("linker-script", "no such file under linker/", script.span);
+            document.error("linker-script", "no such file under linker/", script.at);
         }
         known.map(|&(name, text)| LinkerScript { name, text })
     });
@@ -206,7 +206,7 @@ fn read(document: &Document<'_>, mut root: Table<'_, '_>) -> Option<Target> {
     })
 }
 
-fn read_elf(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<ElfTarget> {
+fn read_elf(document: &Document, mut table: Table<'_>) -> Option<ElfTarget> {
     let machine = table.needed_number("machine")?;
     let class = table.needed_number("class")?;
     let endian = table.needed_string("endian")?;
@@ -214,14 +214,14 @@ fn read_elf(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<ElfTarg
     let base = table.needed_number("base")?.value;
     table.finish();
     let Ok(machine) = u16::try_from(machine.value) else {
-        document.error("range", "`machine` must be from 0 to 65535", machine.span);
+        document.error("range", "`machine` must be from 0 to 65535", machine.at);
         return None;
     };
     let class = match class.value {
         32 => 32,
         64 => 64,
         _ => {
-            document.error("range", "`class` must be 32 or 64", class.span);
+            document.error("range", "`class` must be 32 or 64", class.at);
             return None;
         }
     };
@@ -229,18 +229,18 @@ fn read_elf(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<ElfTarg
         "little" => true,
         "big" => false,
         _ => {
-            document.error("range", "`endian` must be \"little\" or \"big\"", endian.span);
+            document.error("range", "`endian` must be \"little\" or \"big\"", endian.at);
             return None;
         }
     };
     if !page_size.value.is_power_of_two() {
-        document.error("range", "`page-size` must be a power of two", page_size.span);
+        document.error("range", "`page-size` must be a power of two", page_size.at);
         return None;
     }
     Some(ElfTarget { machine, class, little_endian, page_size: page_size.value, base })
 }
 
-fn read_platform(mut table: Table<'_, '_>) -> Option<Platform> {
+fn read_platform(mut table: Table<'_>) -> Option<Platform> {
     let name = table.needed_string("name");
     let virtio_mmio = table.table("virtio-mmio").and_then(|mut table| {
         let slots = VirtioMmio {

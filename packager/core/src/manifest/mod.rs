@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use l4re_packager_base::document::Document;
+use l4re_packager_base::reader::Document;
 use l4re_packager_base::{Failure, Report};
 
 mod read;
@@ -204,6 +204,6 @@ impl Manifest {
     ///
     /// [`Failure`] with all mistakes in it.
     pub fn from_toml(path: &Path, text: &str) -> Result<(Self, Report), Failure> {
-        Document::new(path, text).read(read::manifest)
+        Document::toml(path, text, read::manifest)
     }
 }

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use super::{Bus, C, Class, Driver, Example, Kind, L4re, Manifest, rules, systemd, udi};
 use crate::target;
-use l4re_packager_base::document::{Document, Placed, Table};
+use l4re_packager_base::reader::{Document, Placed, Table};
 use l4re_packager_base::{Diagnostic, nearest};
 
 /// A rule for a word.
 pub(super) type Rule = fn(&str) -> Result<(), &'static str>;
 
-pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Option<Manifest> {
+pub(super) fn manifest(document: &Document, mut root: Table<'_>) -> Option<Manifest> {
     let driver = root.needed_table("driver").and_then(|table| driver(document, table));
     let targets = targets(document, &mut root);
     let c = root.table("c").map(|table| c(document, table));
-    let span = root.span();
+    let at = root.at();
     let (l4re, bus_given) =
         root.table("l4re").map(|table| l4re(document, table)).unwrap_or_default();
     let systemd =
@@ -27,12 +27,12 @@ pub(super) fn manifest(document: &Document<'_>, mut root: Table<'_, '_>) -> Opti
         let message = "a driver of class \"block\" needs to say in [l4re.bus] what it drives";
         let diagnostic = Diagnostic::error("no-device", message)
             .help("for example: pci = [\"VEN_1AF4&DEV_1042\"] or compatible = [\"virtio,mmio\"]");
-        document.report(diagnostic, span);
+        document.report(diagnostic, at);
     }
     Some(Manifest { driver, targets, c, l4re, systemd, caps, udi })
 }
 
-fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
+fn driver(document: &Document, mut table: Table<'_>) -> Option<Driver> {
     let name = table.needed_string("name");
     let description = table.needed_string("description");
     let program = table.string("program");
@@ -89,7 +89,7 @@ fn driver(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Driver> {
     })
 }
 
-fn class_of(document: &Document<'_>, word: &Placed<String>) -> Option<Class> {
+fn class_of(document: &Document, word: &Placed<String>) -> Option<Class> {
     let names = Class::ALL.map(|(name, _)| name);
     let found = Class::ALL.iter().find(|(name, _)| *name == word.value);
     if found.is_none() {
@@ -99,29 +99,29 @@ fn class_of(document: &Document<'_>, word: &Placed<String>) -> Option<Class> {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
             None => diagnostic.help(format!("classes: {}", names.join(", "))),
         };
-        document.report(diagnostic, word.span.clone());
+        document.report(diagnostic, word.at);
     }
     found.map(|&(_, class)| class)
 }
 
-fn targets(document: &Document<'_>, root: &mut Table<'_, '_>) -> Vec<String> {
-    let span = root.span();
+fn targets(document: &Document, root: &mut Table<'_>) -> Vec<String> {
+    let at = root.at();
     let mut names: Vec<String> = Vec::new();
     let there = root.has("target");
     let tables = root.tables("target");
     if !there {
         let diagnostic = Diagnostic::error("no-target", "no [[target]]")
             .help("add a table [[target]] with name = \"aarch64\"");
-        document.report(diagnostic, span);
+        document.report(diagnostic, at);
     }
     for mut table in tables {
         let name = table.needed_string("name");
         table.finish();
-        let Some(Placed { value: name, span }) = name else { continue };
+        let Some(Placed { value: name, at }) = name else { continue };
         if !target::Target::names().any(|known| known == name) {
-            document.report(target::unknown(&name), span);
+            document.report(target::unknown(&name), at);
         } else if names.contains(&name) {
-            document.error("repeated", format!("target `{name}` is named twice"), span);
+            document.error("repeated", format!("target `{name}` is named twice"), at);
         } else {
             names.push(name);
         }
@@ -129,11 +129,11 @@ fn targets(document: &Document<'_>, root: &mut Table<'_, '_>) -> Vec<String> {
     names
 }
 
-fn c(document: &Document<'_>, mut table: Table<'_, '_>) -> C {
-    let span = table.span();
+fn c(document: &Document, mut table: Table<'_>) -> C {
+    let at = table.at();
     let sources = table.strings("sources");
     if sources.is_empty() {
-        document.error("missing-key", "`sources` in [c] names no file", span);
+        document.error("missing-key", "`sources` in [c] names no file", at);
     }
     let paths = |words: Vec<String>| words.into_iter().map(PathBuf::from).collect();
     let c = C {
@@ -152,7 +152,7 @@ fn c(document: &Document<'_>, mut table: Table<'_, '_>) -> C {
 }
 
 /// The table, and whether `[l4re.bus]` names anything, right or wrong.
-fn l4re(document: &Document<'_>, mut table: Table<'_, '_>) -> (L4re, bool) {
+fn l4re(document: &Document, mut table: Table<'_>) -> (L4re, bool) {
     let mut words = |key, rule| {
         let words = table.strings(key);
         all_checked(document, key, words, rule)
@@ -182,7 +182,7 @@ fn l4re(document: &Document<'_>, mut table: Table<'_, '_>) -> (L4re, bool) {
 }
 
 pub(super) fn checked(
-    document: &Document<'_>,
+    document: &Document,
     key: &str,
     word: Option<Placed<String>>,
     rule: Rule,
@@ -191,14 +191,14 @@ pub(super) fn checked(
     match rule(&word.value) {
         Ok(()) => Some(word.value),
         Err(reason) => {
-            document.error("bad-value", format!("`{key}` {reason}"), word.span);
+            document.error("bad-value", format!("`{key}` {reason}"), word.at);
             None
         }
     }
 }
 
 pub(super) fn all_checked(
-    document: &Document<'_>,
+    document: &Document,
     key: &str,
     words: Vec<Placed<String>>,
     rule: Rule,

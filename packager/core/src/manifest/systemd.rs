@@ -2,7 +2,7 @@
 
 use super::rules;
 use crate::drvinfo::CAP_NAME_MAX;
-use l4re_packager_base::document::{Document, Placed, Table};
+use l4re_packager_base::reader::{Document, Placed, Table};
 use l4re_packager_base::{Diagnostic, nearest};
 
 /// Longest name that a task's table of capabilities can hold, in bytes; one more than
@@ -139,7 +139,7 @@ pub const ENV_NAMES: [&str; 15] = [
     "vesa",
 ];
 
-pub(super) fn systemd(document: &Document<'_>, mut table: Table<'_, '_>) -> Systemd {
+pub(super) fn systemd(document: &Document, mut table: Table<'_>) -> Systemd {
     let default = Systemd::default();
     let mut words = |key, rule| {
         let words = table.strings(key);
@@ -177,14 +177,14 @@ pub(super) fn systemd(document: &Document<'_>, mut table: Table<'_, '_>) -> Syst
     }
 }
 
-pub(super) fn caps(document: &Document<'_>, tables: Vec<Table<'_, '_>>) -> Vec<Cap> {
+pub(super) fn caps(document: &Document, tables: Vec<Table<'_>>) -> Vec<Cap> {
     let mut caps: Vec<Cap> = Vec::new();
     for table in tables {
-        let span = table.span();
+        let at = table.at();
         let Some(cap) = cap(document, table) else { continue };
         if caps.iter().any(|other| other.variable == cap.variable) {
             let message = format!("the variable `{}` stands in two [[cap]]", cap.variable);
-            document.error("repeated", message, span);
+            document.error("repeated", message, at);
         } else {
             caps.push(cap);
         }
@@ -192,7 +192,7 @@ pub(super) fn caps(document: &Document<'_>, tables: Vec<Table<'_, '_>>) -> Vec<C
     caps
 }
 
-fn cap(document: &Document<'_>, mut table: Table<'_, '_>) -> Option<Cap> {
+fn cap(document: &Document, mut table: Table<'_>) -> Option<Cap> {
     let name = table.needed_string("name");
     let variable = table.string("variable");
     let source = table.needed_string("source");
@@ -218,19 +218,19 @@ pub fn variable_of(name: &str) -> String {
     name.chars().map(fits).collect()
 }
 
-fn cap_name(document: &Document<'_>, word: Placed<String>) -> Option<String> {
+fn cap_name(document: &Document, word: Placed<String>) -> Option<String> {
     let name = super::read::checked(document, "name", Some(word.clone()), rules_cap_name)?;
     if name.len() > CAP_NAME_MAX {
         let message = format!("`{name}` has {} characters", name.len());
         let diagnostic = Diagnostic::warning("long-cap-name", message)
             .help("some programs find only names of at most 15 characters");
-        document.report(diagnostic, word.span);
+        document.report(diagnostic, word.at);
     }
     Some(name)
 }
 
 fn cap_source(
-    document: &Document<'_>,
+    document: &Document,
     word: &Placed<String>,
     of: Option<Placed<String>>,
     name: &str,
@@ -238,9 +238,9 @@ fn cap_source(
     let all = Source::NAMES.map(|name| (name, name));
     let source = one_of(document, "source", &all, word)?;
     if let (Some(of), "given") = (&of, source) {
-        document.error("bad-value", "`of` has no meaning with this source", of.span.clone());
+        document.error("bad-value", "`of` has no meaning with this source", of.at);
     }
-    let of = of.unwrap_or_else(|| Placed { value: name.into(), span: word.span.clone() });
+    let of = of.unwrap_or_else(|| Placed { value: name.into(), at: word.at });
     if source == "env" {
         return env_name(document, of).map(Source::Env);
     }
@@ -254,7 +254,7 @@ fn cap_source(
     })
 }
 
-fn env_name(document: &Document<'_>, word: Placed<String>) -> Option<String> {
+fn env_name(document: &Document, word: Placed<String>) -> Option<String> {
     if ENV_NAMES.contains(&word.value.as_str()) {
         return Some(word.value);
     }
@@ -268,13 +268,13 @@ fn env_name(document: &Document<'_>, word: Placed<String>) -> Option<String> {
             ENV_NAMES.join(", ")
         )),
     };
-    document.report(diagnostic, word.span);
+    document.report(diagnostic, word.at);
     None
 }
 
 /// Finds a word among some, or says which there are.
 pub(super) fn one_of<T: Copy>(
-    document: &Document<'_>,
+    document: &Document,
     key: &str,
     all: &[(&'static str, T)],
     word: &Placed<String>,
@@ -290,7 +290,7 @@ pub(super) fn one_of<T: Copy>(
             None => Diagnostic::error("bad-value", message)
                 .help(format!("there are: {}", names.collect::<Vec<_>>().join(", "))),
         };
-        document.report(diagnostic, word.span.clone());
+        document.report(diagnostic, word.at);
     }
     found.map(|&(_, value)| value)
 }

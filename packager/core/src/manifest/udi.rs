@@ -4,7 +4,7 @@ use l4re_udi::props::{check_file_name, check_shortname, check_source_file};
 
 use super::read::{all_checked, checked};
 use super::rules;
-use l4re_packager_base::document::{Document, Table};
+use l4re_packager_base::reader::{Document, Table};
 
 /// `[udi]`: the package in the format of UDI. Everything in it can be left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct Udi {
 }
 
 /// Reads the table.
-pub(super) fn udi(document: &Document<'_>, mut table: Table<'_, '_>) -> Udi {
+pub(super) fn udi(document: &Document, mut table: Table<'_>) -> Udi {
     let shortname = table.string("shortname");
     let supplier = table.string("supplier");
     let release = table.number("release");
@@ -34,7 +34,7 @@ pub(super) fn udi(document: &Document<'_>, mut table: Table<'_, '_>) -> Udi {
         Ok(release) => Some(release),
         Err(_) => {
             let message = format!("`release` must be at most {}", u32::MAX);
-            document.error("range", message, number.span);
+            document.error("range", message, number.at);
             None
         }
     });

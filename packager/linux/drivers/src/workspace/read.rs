@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::rules::{self, Refusal};
 use super::{Base, Compiler, ConditionalMember, DriverYaml, Flags, Module, Provider, SCHEMA};
-use l4re_packager_base::yaml::{Document, Map, Placed};
+use l4re_packager_base::reader::{Document, Placed, Table};
 use l4re_packager_base::{Diagnostic, Failure, Report, nearest};
 
 /// The largest file that is read. The manifest of a driver with two thousand headers has a twentieth
@@ -40,7 +40,7 @@ pub fn load(path: &Path) -> Result<(DriverYaml, Report), Failure> {
 ///
 /// [`Failure`] with every mistake and its place.
 pub fn read(path: &Path, text: &str) -> Result<(DriverYaml, Report), Failure> {
-    Document::read(path, text, |mut root| {
+    Document::yaml(path, text, |_, mut root| {
         // A newer schema may differ anywhere, so nothing else is said about such a file.
         schema(&mut root)?;
         let manifest = driver_yaml(&mut root);
@@ -49,9 +49,9 @@ pub fn read(path: &Path, text: &str) -> Result<(DriverYaml, Report), Failure> {
     })
 }
 
-fn schema(root: &mut Map<'_>) -> Option<()> {
+fn schema(root: &mut Table<'_>) -> Option<()> {
     let at = root.place("schema");
-    let found = root.number("schema")?;
+    let found = root.needed_u32("schema")?;
     if found == SCHEMA {
         return Some(());
     }
@@ -61,7 +61,7 @@ fn schema(root: &mut Map<'_>) -> Option<()> {
     None
 }
 
-fn driver_yaml(root: &mut Map<'_>) -> Option<DriverYaml> {
+fn driver_yaml(root: &mut Table<'_>) -> Option<DriverYaml> {
     // Everything is read before anything is given up: all mistakes are reported in one go.
     let driver = text(root, "driver", rules::symbol);
     let subsystem = text(root, "subsystem", rules::name);
@@ -69,7 +69,7 @@ fn driver_yaml(root: &mut Map<'_>) -> Option<DriverYaml> {
     let kernel = text(root, "kernel", rules::name);
     let linux_src = optional(root, "linux_src", rules::absolute_path);
     let kconfig = text(root, "kconfig", rules::relative_path);
-    let line = root.number("line");
+    let line = root.needed_u32("line");
     let depends_on = text(root, "depends_on", rules::printable);
     let base = base(root);
     let config = config(root);
@@ -107,9 +107,9 @@ fn driver_yaml(root: &mut Map<'_>) -> Option<DriverYaml> {
 
 type Rule = fn(&str) -> Result<(), Refusal>;
 
-fn good(map: &Map<'_>, found: Placed, rule: Rule) -> Option<String> {
-    match rule(&found.text) {
-        Ok(()) => Some(found.text),
+fn good(map: &Table<'_>, found: Placed<String>, rule: Rule) -> Option<String> {
+    match rule(&found.value) {
+        Ok(()) => Some(found.value),
         Err(why) => {
             map.report(Diagnostic::error("value", why), found.at);
             None
@@ -117,22 +117,22 @@ fn good(map: &Map<'_>, found: Placed, rule: Rule) -> Option<String> {
     }
 }
 
-fn text(map: &mut Map<'_>, key: &'static str, rule: Rule) -> Option<String> {
-    let found = map.string(key)?;
+fn text(map: &mut Table<'_>, key: &'static str, rule: Rule) -> Option<String> {
+    let found = map.needed_string(key)?;
     good(map, found, rule)
 }
 
 /// The outer `None` is a mistake, the inner one a key that is not there.
-fn optional(map: &mut Map<'_>, key: &'static str, rule: Rule) -> Option<Option<String>> {
-    if !map.has(key) {
-        map.knows(key);
-        return Some(None);
+fn optional(map: &mut Table<'_>, key: &'static str, rule: Rule) -> Option<Option<String>> {
+    let there = map.has(key);
+    match map.string(key) {
+        Some(found) => good(map, found, rule).map(Some),
+        None => (!there).then_some(None),
     }
-    text(map, key, rule).map(Some)
 }
 
-fn texts(map: &mut Map<'_>, key: &'static str, rule: Rule) -> Option<Vec<String>> {
-    all(map.strings(key)?, |found| good(map, found, rule))
+fn texts(map: &mut Table<'_>, key: &'static str, rule: Rule) -> Option<Vec<String>> {
+    all(map.needed_strings(key)?, |found| good(map, found, rule))
 }
 
 /// Every item, also those after a mistake, so that all are reported.
@@ -141,14 +141,14 @@ fn all<T, U>(items: Vec<T>, take: impl FnMut(T) -> Option<U>) -> Option<Vec<U>> 
     taken.into_iter().collect()
 }
 
-fn base(root: &mut Map<'_>) -> Option<Base> {
-    let found = root.string("base")?;
-    let base = Base::ALL.into_iter().find(|base| base.name() == found.text);
+fn base(root: &mut Table<'_>) -> Option<Base> {
+    let found = root.needed_string("base")?;
+    let base = Base::ALL.into_iter().find(|base| base.name() == found.value);
     if base.is_none() {
         let names = Base::ALL.map(Base::name);
         let message = format!("`base` is one of {}", names.join(", "));
         let mut finding = Diagnostic::error("value", message);
-        if let Some(near) = nearest(&found.text, names) {
+        if let Some(near) = nearest(&found.value, names) {
             finding = finding.help(format!("did you mean `{near}`?"));
         }
         root.report(finding, found.at);
@@ -156,8 +156,8 @@ fn base(root: &mut Map<'_>) -> Option<Base> {
     base
 }
 
-fn config(root: &mut Map<'_>) -> Option<BTreeMap<String, String>> {
-    let map = root.map("config")?;
+fn config(root: &mut Table<'_>) -> Option<BTreeMap<String, String>> {
+    let map = root.needed_table("config")?;
     let entries = map.strings_by_key()?;
     let entries = all(entries, |(symbol, value)| {
         let symbol = good(&map, symbol, rules::symbol);
@@ -167,13 +167,13 @@ fn config(root: &mut Map<'_>) -> Option<BTreeMap<String, String>> {
     entries.map(BTreeMap::from_iter)
 }
 
-fn flags(map: &mut Map<'_>, key: &'static str) -> Option<Vec<String>> {
-    let found = map.strings(key)?;
+fn flags(map: &mut Table<'_>, key: &'static str) -> Option<Vec<String>> {
+    let found = map.needed_strings(key)?;
     checked_flags(map, found)
 }
 
-fn checked_flags(map: &Map<'_>, found: Vec<Placed>) -> Option<Vec<String>> {
-    let words: Vec<&str> = found.iter().map(|word| word.text.as_str()).collect();
+fn checked_flags(map: &Table<'_>, found: Vec<Placed<String>>) -> Option<Vec<String>> {
+    let words: Vec<&str> = found.iter().map(|word| word.value.as_str()).collect();
     let refused = rules::flags(&words);
     let clean = refused.is_empty();
     for (index, why) in refused {
@@ -181,11 +181,11 @@ fn checked_flags(map: &Map<'_>, found: Vec<Placed>) -> Option<Vec<String>> {
             map.report(Diagnostic::error("value", why), word.at);
         }
     }
-    clean.then(|| found.into_iter().map(|word| word.text).collect())
+    clean.then(|| found.into_iter().map(|word| word.value).collect())
 }
 
-fn compiler(root: &mut Map<'_>) -> Option<Compiler> {
-    let mut map = root.map("compiler")?;
+fn compiler(root: &mut Table<'_>) -> Option<Compiler> {
+    let mut map = root.needed_table("compiler")?;
     let prefix = text(&mut map, "prefix", rules::compiler_prefix);
     let version = text(&mut map, "version", rules::printable);
     let mut take = |key| flags(&mut map, key);
@@ -210,14 +210,14 @@ fn compiler(root: &mut Map<'_>) -> Option<Compiler> {
     })
 }
 
-fn modules(map: &mut Map<'_>) -> Option<Vec<Module>> {
-    all(map.maps("modules")?, module)
+fn modules(map: &mut Table<'_>) -> Option<Vec<Module>> {
+    all(map.needed_tables("modules")?, module)
 }
 
-fn module(mut map: Map<'_>) -> Option<Module> {
+fn module(mut map: Table<'_>) -> Option<Module> {
     let name = text(&mut map, "name", rules::name);
     let directory = text(&mut map, "directory", rules::relative_path);
-    let built_in = map.flag("built_in");
+    let built_in = map.needed_boolean("built_in").map(|flag| flag.value);
     let mut paths = |key| texts(&mut map, key, rules::relative_path);
     let objects = paths("objects");
     let sources = paths("sources");
@@ -227,7 +227,7 @@ fn module(mut map: Map<'_>) -> Option<Module> {
     let shipped = paths("shipped");
     let cflags = cflags(&mut map);
     let defines = defines(&mut map);
-    let members = map.maps("conditional_members").and_then(|maps| all(maps, member));
+    let members = map.needed_tables("conditional_members").and_then(|maps| all(maps, member));
     map.finish();
     Some(Module {
         name: name?,
@@ -245,9 +245,9 @@ fn module(mut map: Map<'_>) -> Option<Module> {
     })
 }
 
-fn cflags(map: &mut Map<'_>) -> Option<BTreeMap<String, Flags>> {
-    let map = map.map("cflags")?;
-    let entries = all(map.maps_by_key()?, |(object, mut entry)| {
+fn cflags(map: &mut Table<'_>) -> Option<BTreeMap<String, Flags>> {
+    let map = map.needed_table("cflags")?;
+    let entries = all(map.tables_by_key()?, |(object, mut entry)| {
         let object = good(&map, object, rules::relative_path);
         let add = flags(&mut entry, "add");
         let remove = texts(&mut entry, "remove", rules::printable);
@@ -257,8 +257,8 @@ fn cflags(map: &mut Map<'_>) -> Option<BTreeMap<String, Flags>> {
     entries.map(BTreeMap::from_iter)
 }
 
-fn defines(map: &mut Map<'_>) -> Option<BTreeMap<String, Vec<String>>> {
-    let map = map.map("defines")?;
+fn defines(map: &mut Table<'_>) -> Option<BTreeMap<String, Vec<String>>> {
+    let map = map.needed_table("defines")?;
     let entries = all(map.lists_by_key()?, |(object, words)| {
         let object = good(&map, object, rules::relative_path);
         let words = checked_flags(&map, words);
@@ -267,20 +267,20 @@ fn defines(map: &mut Map<'_>) -> Option<BTreeMap<String, Vec<String>>> {
     entries.map(BTreeMap::from_iter)
 }
 
-fn member(mut map: Map<'_>) -> Option<ConditionalMember> {
+fn member(mut map: Table<'_>) -> Option<ConditionalMember> {
     let condition = text(&mut map, "condition", rules::printable);
     let object = text(&mut map, "object", rules::relative_path);
-    let included = map.flag("included");
+    let included = map.needed_boolean("included").map(|flag| flag.value);
     map.finish();
     Some(ConditionalMember { condition: condition?, object: object?, included: included? })
 }
 
-fn providers(root: &mut Map<'_>) -> Option<Vec<Provider>> {
-    all(root.maps("providers")?, |mut map| {
+fn providers(root: &mut Table<'_>) -> Option<Vec<Provider>> {
+    all(root.needed_tables("providers")?, |mut map| {
         let symbol = text(&mut map, "symbol", rules::symbol);
         let selected_by = texts(&mut map, "selected_by", rules::symbol);
         let kconfig = text(&mut map, "kconfig", rules::relative_path);
-        let line = map.number("line");
+        let line = map.needed_u32("line");
         let modules = modules(&mut map);
         map.finish();
         Some(Provider {
