@@ -11,11 +11,14 @@ GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
          -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
 
-.PHONY: help setup setup-test demo test test-all test-host test-linux test-guest lint doc \
+.PHONY: help setup setup-test fresh demo test test-all test-host test-linux test-guest lint doc \
         bench bench-blk bench-images bench-linux test-l4re install package clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+# What `make test` does, one after the other.
+STEPS = lint test-host doc test-linux test-guest
 
 setup: ## install what building needs and is missing (apt-get, rustup)
 	@scripts/setup.sh
@@ -24,10 +27,20 @@ setup-test:
 	@scripts/setup.sh test
 
 demo: setup ## the main job: build the virtio-blk server, boot it on a real disk image, report
+	@[ -d "$${CARGO_TARGET_DIR:-target}/debug" ] || echo "make demo: compiling for the first time; this takes some minutes"
 	@$(E2E) demo -- --out $(OUT)/demo
 
-test: setup-test lint test-host doc test-linux test-guest ## every test
+test: setup-test ## every test
+	@step=0; for goal in $(STEPS); do \
+		step=$$((step + 1)); started=$$(date +%s); \
+		echo "make test: step $$step of $(words $(STEPS)): $$goal"; \
+		$(MAKE) --no-print-directory $$goal; \
+		echo "make test: $$goal passed in $$(($$(date +%s) - started)) s"; \
+	done
 	@echo "make test: all passed"
+
+fresh: ## demo and test in a minimal Debian root that has nothing yet (as root; FRESH=<goals>)
+	@scripts/fresh.sh $(FRESH)
 
 test-all: ## every test, with all architectures and directories of the Linux trees
 	@L4RE_TEST_ALL=1 $(MAKE) --no-print-directory test

@@ -1,44 +1,56 @@
 #!/bin/sh
-# Installs what building needs and this machine lacks; silent when nothing is missing. With the
-# argument `test`, what the tests need on top. Debian or Ubuntu with rustup. Runs apt-get directly
-# as root, through sudo otherwise.
+# Installs what packager/programs/programs.list names and this machine lacks.
 set -eu
 cd "$(dirname "$0")/.."
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
-# One line a package: the command or file that must be there, and the Debian package that brings it.
-missing=
-need() {
-    while read -r thing package; do
-        case $thing in
-        /*) [ -e "$thing" ] ;;
-        *) PATH="$PATH:/usr/sbin:/sbin" command -v "$thing" >/dev/null 2>&1 ;;
-        esac || missing="$missing $package"
-    done
+usage() {
+    cat <<'TEXT'
+Usage: scripts/setup.sh [test|rust]
+Installs what building, booting and shipping drivers needs and this machine lacks; with `test`, what
+the tests need on top (a source tree of Linux among it, 150 to 300 MB). With `rust`, only
+what comes by rustup. Silent when nothing is missing.
+  programs  by apt-get (through sudo unless root); the list is packager/programs/programs.list
+  Rust      by rustup, which must be there: the version, targets and components of
+            rust-toolchain.toml
+Environment:
+  L4RE_LINUX_TREES  a folder with Linux trees: no source package of Linux is installed then
+TEXT
 }
-need <<'LIST'
-qemu-system-aarch64 qemu-system-arm
-aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu
-mke2fs e2fsprogs
-sfdisk fdisk
-fdtoverlay device-tree-compiler
-cc gcc
-mcopy mtools
-fsck.fat dosfstools
-tar tar
-LIST
-[ "${1:-}" != test ] || need <<'LIST'
-flex flex
-bison bison
-bc bc
-xz xz-utils
-arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf
-/usr/lib/python3/dist-packages/kconfiglib.py python3-kconfiglib
-/usr/include/openssl/opensslv.h libssl-dev
-systemd-analyze systemd
-dialog dialog
-LIST
+
+packages=true tests=false
+case "$#:${1-}" in
+0:) ;;
+1:test) tests=true ;;
+1:rust) packages=false ;;
+1:-h | 1:--help)
+    usage
+    exit 0
+    ;;
+*)
+    say "unknown arguments: $*"
+    usage >&2
+    exit 2
+    ;;
+esac
+
+# The packages of programs and files that are not there, each once.
+missing=
+while read -r stage thing package; do
+    case $stage in
+    build) $packages || continue ;;
+    test) $tests || continue ;;
+    *) continue ;;
+    esac
+    case $thing in
+    /*) [ -e "$thing" ] ;;
+    *) PATH="$PATH:/usr/sbin:/sbin" command -v "$thing" >/dev/null 2>&1 ;;
+    esac || case " $missing " in
+    *" $package "*) ;;
+    *) missing="$missing $package" ;;
+    esac
+done <packager/programs/programs.list
 
 sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
@@ -71,7 +83,7 @@ fi
 
 # The tests want Linux trees, whichever of these the distribution has; more are found in
 # $L4RE_LINUX_TREES.
-if [ "${1:-}" = test ] && ! ls /usr/src/linux-source-*.tar.xz >/dev/null 2>&1 &&
+if $tests && ! ls /usr/src/linux-source-*.tar.xz >/dev/null 2>&1 &&
     [ -z "${L4RE_LINUX_TREES:-}" ]; then
     for version in 6.1 6.12; do
         say "installing linux-source-$version"

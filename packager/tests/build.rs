@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use l4re_packager_core::package::Tree;
+use l4re_programs::Program;
 use tempfile::TempDir;
 
 const CARGO: &str = r#"[package]
@@ -139,7 +140,7 @@ impl Project {
     /// Runs lines in a shell, each of them in one of its own.
     fn shell(&self, lines: &str) -> Output {
         let script: String = lines.lines().map(|line| format!("({line}) || exit 1\n")).collect();
-        let mut command = Command::new("sh");
+        let mut command = Program::declared("sh").command();
         command.args(["-c", &script]).env("CARGO_TARGET_DIR", self.path("target"));
         command.output().unwrap()
     }
@@ -412,13 +413,13 @@ fn a_run_ends_with_the_code_of_its_result() {
     // The emulator's part is played by a script.
     let run = |script: &str, args: &[&str]| {
         project.write("qemu", &format!("#!/bin/sh\n{script}\n"));
-        let mut chmod = Command::new("chmod");
+        let mut chmod = Program::declared("chmod").command();
         assert!(chmod.arg("+x").arg(project.path("qemu")).status().unwrap().success());
         let mut command = project.packager();
         command.args(["run", "out/pkg/tiny", "--standin", "kernel"]).args(args);
         command.env("QEMU", project.path("qemu")).output().unwrap()
     };
-    let client = ["--client", "client", "--time-limit", "5"];
+    let client = ["--client", "client", "--time-limit", "600"];
     let output = run("echo 'client0 | L4RE-RESULT: pass'", &client);
     assert_good(&output);
     assert!(

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use l4re_programs::Program;
+
 const PACKAGER: &str = env!("CARGO_BIN_EXE_packager");
 const MINI: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/linux/trees/mini");
 
@@ -170,7 +172,7 @@ fn make_install_puts_the_packager_and_its_other_names_into_one_folder() {
     let cargo = dir.path().join("cargo");
     let log = dir.path().join("asked").display().to_string();
     script(&cargo, &format!("echo \"$*\" >{log}; mkdir -p \"$7/bin\"; cp {PACKAGER} \"$7/bin\""));
-    let mut command = Command::new("make");
+    let mut command = Program::declared("make").command();
     // What `setup` installs is another matter.
     command.args(["-o", "setup", "install"]).arg(format!("CARGO={}", cargo.display()));
     command.arg(format!("PREFIX={}", dir.path().display())).current_dir(root());

@@ -18,6 +18,7 @@ use l4re_packager_core::target::Target;
 use l4re_packager_outputs::buildroot;
 use l4re_packager_outputs::systemd::check::{Source, check};
 use l4re_packager_outputs::systemd::{self, Service, System};
+use l4re_programs::Program;
 use support::{DRVINFO, Elf};
 
 const DISK: &str = r#"[driver]
@@ -503,7 +504,8 @@ fn systemd_finds_nothing_wrong_and_understands_every_character() {
     staged(dir.path());
     let root = format!("--root={}", dir.path().join("out/root").display());
     for unit in ["demo-blk.service", "fs-server.service"] {
-        let output = Command::new("systemd-analyze")
+        let output = Program::declared("systemd-analyze")
+            .command()
             .args(["verify", "--recursive-errors=yes", "--man=no", &root, unit])
             .output()
             .unwrap();
@@ -518,8 +520,11 @@ fn services_are_turned_on_and_off_by_systemctl() {
     staged(dir.path());
     let root = format!("--root={}", dir.path().join("out/root").display());
     let systemctl = |verb: &str| {
-        let output =
-            Command::new("systemctl").args([&root, verb, "fs-server.service"]).output().unwrap();
+        let output = Program::declared("systemctl")
+            .command()
+            .args([&root, verb, "fs-server.service"])
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     assert_eq!(systemctl("is-enabled"), "enabled");

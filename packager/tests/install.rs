@@ -23,6 +23,7 @@ use l4re_packager_core::manifest::Manifest;
 use l4re_packager_core::package::{Binary, Input, emit};
 use l4re_packager_core::target::Target;
 use l4re_packager_outputs::install::strip;
+use l4re_programs::Program;
 use l4re_udi::section;
 use support::{DRVINFO, Elf};
 use tempfile::TempDir;
@@ -73,9 +74,8 @@ fn fails(folder: &Path, arguments: &[&str]) -> String {
 
 #[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn tool(folder: &Path, words: &[&str]) -> Output {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    let mut command = Command::new("env");
-    command.args(words).current_dir(folder).env("PATH", path).env("LC_ALL", "C").output().unwrap()
+    let mut command = Program::declared(words[0]).command();
+    command.args(&words[1..]).current_dir(folder).env("LC_ALL", "C").output().unwrap()
 }
 
 #[expect(clippy::unwrap_used, reason = "set-up of the tests below")]

@@ -14,6 +14,7 @@ use l4re_packager_core::manifest::Manifest;
 use l4re_packager_core::package::{self, Binary, Input};
 use l4re_packager_core::target::Target;
 use l4re_packager_outputs::rootfs::{Arch, Distribution, Made, Options, image_again, make};
+use l4re_programs::Program;
 use support::{DRVINFO, Elf};
 
 struct Silent;
@@ -44,7 +45,7 @@ impl Place {
         }
         fs::create_dir_all(place.path("debs")).unwrap();
         let deb = place.path("debs/a_1_arm64.deb");
-        let mut build = Command::new("dpkg-deb");
+        let mut build = Program::declared("dpkg-deb").command();
         build.args(["--root-owner-group", "--build"]).arg(place.path("deb")).arg(&deb);
         assert!(build.env("SOURCE_DATE_EPOCH", "1700000000").output().unwrap().status.success());
         place.write("units/bash.service", UNIT);
@@ -114,7 +115,11 @@ fn a_service_is_added_with_its_capabilities_and_enabled() {
     let root = make(&options, &mut Silent).unwrap().systems[0].0.clone();
     let enabled = |unit: &str| {
         let root = format!("--root={}", root.display());
-        let output = Command::new("systemctl").args([&root, "is-enabled", unit]).output().unwrap();
+        let output = Program::declared("systemctl")
+            .command()
+            .args([&root, "is-enabled", unit])
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     };
     assert_eq!(enabled("fs_server.service"), "enabled");
@@ -163,7 +168,7 @@ fn the_same_packages_give_the_same_image_and_it_is_sound() {
     // The file system's times have seconds.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     assert!(fs::read(&one).unwrap() == fs::read(image("two")).unwrap());
-    let mut check = Command::new("/sbin/e2fsck");
+    let mut check = Program::declared("e2fsck").command();
     assert!(check.arg("-fn").arg(&one).output().unwrap().status.success());
 }
 
@@ -223,7 +228,8 @@ fn gettys_without_a_terminal_are_off_and_a_unit_without_its_program_may_lie_ther
 /// What debugfs prints for a command on an image.
 #[expect(clippy::unwrap_used, reason = "part of the tests below")]
 fn debugfs(image: &Path, command: &str) -> String {
-    let output = Command::new("/sbin/debugfs").args(["-R", command]).arg(image).output().unwrap();
+    let output =
+        Program::declared("debugfs").command().args(["-R", command]).arg(image).output().unwrap();
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -245,7 +251,7 @@ fn the_image_is_made_again_of_a_folder_that_was_changed() {
     assert!(about.contains("User:     7   Group:     8"), "{about}");
     assert!(!debugfs(&image, "ls /etc/systemd/system/multi-user.target.wants").contains("bash"));
     assert!(debugfs(&image, "stat /usr/lib/systemd/system/bash.service").contains("User:     0"));
-    let mut check = Command::new("/sbin/e2fsck");
+    let mut check = Program::declared("e2fsck").command();
     assert!(check.arg("-fn").arg(&image).output().unwrap().status.success());
     // What no image can have is refused, and the image stays.
     let before = fs::read(&image).unwrap();
@@ -267,7 +273,7 @@ fn the_projects_units_find_their_capabilities_and_enable_adds_to_the_shell() {
         fs::create_dir_all(deb.join(program).parent().unwrap()).unwrap();
         fs::copy("/bin/true", deb.join(program)).unwrap();
     }
-    let mut build = Command::new("dpkg-deb");
+    let mut build = Program::declared("dpkg-deb").command();
     build.args(["--root-owner-group", "--build"]).arg(&deb).arg(place.path("debs/a_1_arm64.deb"));
     assert!(build.output().unwrap().status.success());
     let rootfs = |args: &[&str]| {
@@ -311,7 +317,7 @@ fn a_kernel_comes_with_a_ram_disk_and_not_in_the_root() {
             &format!("Package: {name}\nVersion: 1\nArchitecture: arm64\nMaintainer: a@b\nDescription: a\n"),
         );
         place.write(&format!("{name}/{path}"), path);
-        let mut build = Command::new("dpkg-deb");
+        let mut build = Program::declared("dpkg-deb").command();
         build.args(["--root-owner-group", "--build"]).arg(&folder);
         build.arg(place.path(&format!("debs/{name}_1_arm64.deb")));
         assert!(build.output().unwrap().status.success());

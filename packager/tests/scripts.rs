@@ -4,7 +4,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
+
+use l4re_programs::Program;
 
 /// A copy of the scripts in a folder of their own, and a folder of stand-ins.
 struct Place(tempfile::TempDir);
@@ -44,7 +46,7 @@ impl Place {
     }
 
     fn run(&self, script: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
-        let mut command = Command::new("/bin/bash");
+        let mut command = Program::declared("bash").command();
         command.arg(self.path("scripts").join(script)).args(args).current_dir(self.0.path());
         command.env_clear().env("PATH", self.path("bin")).envs(variables.iter().copied());
         command.output().unwrap()
@@ -161,11 +163,15 @@ fn the_image_for_the_test_is_made_of_a_build_of_l4re() {
 #[test]
 fn make_knows_the_goal_for_root_file_systems() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let output = Command::new("make").args(["-n", "systemd-image"]).current_dir(root).output();
+    let output = Program::declared("make")
+        .command()
+        .args(["-n", "systemd-image"])
+        .current_dir(root)
+        .output();
     let text = text(&output.unwrap());
     assert!(text.contains("-p l4re-packager -- rootfs --out"), "{text}");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut make = Command::new("make");
+    let mut make = Program::declared("make").command();
     make.args(["-n", "systemd-image", "ARGS=--arch arm64 --image-only"]).current_dir(root);
     let text = self::text(&make.output().unwrap());
     assert!(text.contains("/rootfs --arch arm64 --image-only"), "{text}");

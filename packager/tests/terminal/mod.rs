@@ -5,10 +5,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub mod pty;
+use l4re_qemu::patience;
 
-/// Longest that a command may take.
-const LIMIT: Duration = Duration::from_secs(60);
+pub mod pty;
 
 /// What came of a command.
 #[derive(Debug)]
@@ -44,13 +43,13 @@ pub fn run(command: &mut Command, input: &str, piped: bool) -> Seen {
     if let Some(mut pipe) = child.stdout.take() {
         pipe.read_to_string(&mut stdout).unwrap();
     }
-    let start = Instant::now();
+    let (start, limit) = (Instant::now(), patience(60));
     let status = loop {
         match child.try_wait().unwrap() {
             Some(status) => break status,
-            None if start.elapsed() > LIMIT => {
+            None if start.elapsed() > limit => {
                 child.kill().unwrap();
-                panic!("still running after {LIMIT:?}");
+                panic!("still running after {limit:?}");
             }
             None => thread::sleep(Duration::from_millis(5)),
         }

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
+
+use l4re_programs::Program;
 
 use crate::support::{ABI, LIBRARY, LIBRARY_FILES, Place, ran, shown};
 
@@ -19,7 +20,8 @@ fn every_module_gets_its_files_with_the_options_before_them_and_shows_one_symbol
     for module in ["first", "second.o"] {
         let path = place.path(&format!("bin/{ABI}/{module}"));
         assert_eq!(shown(&path), ["udi_init_info"], "{module}");
-        let readelf = Command::new("readelf").arg("-hsW").arg(&path).output().unwrap();
+        let readelf =
+            Program::declared("readelf").command().arg("-hsW").arg(&path).output().unwrap();
         let text = String::from_utf8(readelf.stdout).unwrap();
         assert!(text.contains("REL (Relocatable file)") && text.contains("AArch64"), "{text}");
         assert!(text.contains(" LOCAL  DEFAULT    1 common"), "{text}");

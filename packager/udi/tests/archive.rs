@@ -1,8 +1,8 @@
 //! Packages: what is written, what is read back, what is refused, and that `tar` agrees.
 
 use std::fs;
-use std::process::Command;
 
+use l4re_programs::Program;
 use l4re_udi::archive::{Component, File, Limits, Package, Place, TOP};
 use proptest::prelude::*;
 use tar::{Builder, EntryType, Header};
@@ -58,8 +58,12 @@ fn tar_lists_and_extracts_a_package() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("demo.udi"), package().to_bytes().unwrap()).unwrap();
     let tar = |arguments: &[&str]| {
-        let output =
-            Command::new("tar").args(arguments).current_dir(folder.path()).output().unwrap();
+        let output = Program::declared("tar")
+            .command()
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
@@ -89,7 +93,7 @@ fn long_paths_survive() {
     assert_eq!(read(&bytes), Ok(package));
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("long.udi"), bytes).unwrap();
-    let mut tar = Command::new("tar");
+    let mut tar = Program::declared("tar").command();
     let output = tar.args(["-tf", "long.udi"]).current_dir(folder.path()).output().unwrap();
     assert!(String::from_utf8(output.stdout).unwrap().contains(&long));
 }
@@ -228,7 +232,7 @@ fn of_several_records_with_one_key_the_last_counts() {
     // GNU tar sees it the same way.
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("p.udi"), &bytes).unwrap();
-    let mut tar = std::process::Command::new("tar");
+    let mut tar = Program::declared("tar").command();
     let output = tar.arg("-tf").arg(folder.path().join("p.udi")).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), last);
     // Sizes, too: the first one would put the end of the file somewhere else.
@@ -272,7 +276,7 @@ fn members_of_the_folder_itself_are_read() {
     fs::create_dir_all(&source).unwrap();
     fs::write(source.join("a.c"), "text").unwrap();
     let file = folder.path().join("p.udi");
-    let mut tar = std::process::Command::new("tar");
+    let mut tar = Program::declared("tar").command();
     tar.args(["--format=posix", "-cf"]).arg(&file).arg("-C").arg(folder.path().join("in"));
     assert!(tar.arg(".").status().unwrap().success());
     let package = read(&fs::read(&file).unwrap()).unwrap();

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
+use l4re_programs::Program;
 use l4re_udi::exports::{self, Kind, Stage};
 use l4re_udi::section;
 use proptest::prelude::*;
@@ -15,7 +15,8 @@ const SOURCE: &str = "int udi_init_info = 1;\nstatic int own(void) { return 2; }
 
 #[expect(clippy::unwrap_used, reason = "set-up of the tests below")]
 fn run(folder: &Path, program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).current_dir(folder).output().unwrap();
+    let output =
+        Program::declared(program).command().args(arguments).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -234,14 +235,13 @@ fn names_that_are_one_long_text_take_no_time() {
     // A few are good.
     let (_, shown) = exports::exported(&overlapping(100, 2000)).unwrap();
     assert_eq!(shown.len(), 100);
-    let start = std::time::Instant::now();
+    // Read as they stand, the names would be four terabytes.
     let bytes = overlapping(200_000, 20 << 20);
     let message = exports::exported(&bytes).unwrap_err().to_string();
     assert!(message.contains("names of symbols"), "{message}");
     assert_eq!(section::content_of(&bytes), Ok(None));
     let attached = section::attach(&bytes, b"\0one\0").unwrap();
     assert!(section::detach(&attached).is_ok_and(|detached| detached.len() == bytes.len()));
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
 #[test]

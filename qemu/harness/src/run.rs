@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::console::{Event, MAX_LINE, pump};
 use crate::process::Guarded;
-use crate::{Error, Judge, Verdict, Vm};
+use crate::{Error, Judge, Verdict, Vm, patience};
 
 /// Lines of the console that an [`Outcome`] keeps.
 const TAIL_LINES: usize = 40;
@@ -182,7 +182,7 @@ fn finish(child: &mut Guarded, decided: Option<End>) -> io::Result<End> {
         child.kill()?;
         return Ok(end);
     }
-    let patience = Instant::now() + Duration::from_secs(2);
+    let patience = Instant::now() + patience(2);
     while Instant::now() < patience {
         if let Some(status) = child.poll()? {
             return Ok(End::Exited(status));

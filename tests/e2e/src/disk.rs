@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use l4re_programs::Program;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Context, Error, Result};
@@ -49,7 +50,10 @@ impl TestDisk {
         drop(image);
         let partition = size - PARTITION_START - SCRATCH;
         tool(
-            Command::new("sfdisk").args(["-q", "--no-reread", "--no-tell-kernel"]).arg(path),
+            Program::declared("sfdisk")
+                .command()
+                .args(["-q", "--no-reread", "--no-tell-kernel"])
+                .arg(path),
             &format!(
                 "label: gpt\nstart={}, size={}, name=test, type=L\n",
                 PARTITION_START / SECTOR,
@@ -57,7 +61,8 @@ impl TestDisk {
             ),
         )?;
         tool(
-            Command::new("mke2fs")
+            Program::declared("mke2fs")
+                .command()
                 .args(["-q", "-F", "-t", "ext4", "-L", "test", "-d"])
                 .arg(content.path())
                 .args(["-E", &format!("offset={PARTITION_START}")])
@@ -111,7 +116,7 @@ impl TestDisk {
     /// With the tool's output if it finds anything.
     pub fn fsck(&self) -> Result<()> {
         let device = format!("{}?offset={PARTITION_START}", self.path.display());
-        tool(Command::new("e2fsck").args(["-fn", &device]), "")
+        tool(Program::declared("e2fsck").command().args(["-fn", &device]), "")
     }
 }
 
@@ -146,14 +151,7 @@ fn fill(folder: &Path, bytes: u64, seed: u64) -> Result<()> {
 /// Runs a tool of the system with `input` as its standard input; says nothing if all is well.
 fn tool(command: &Command, input: &str) -> Result<()> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let path = std::env::var("PATH").unwrap_or_default();
-    // These tools live where only root's PATH looks.
-    let found = path.split(':').chain(["/usr/sbin", "/sbin"]).map(|d| Path::new(d).join(&name));
-    let program = found
-        .into_iter()
-        .find(|p| p.is_file())
-        .ok_or_else(|| Error::new(format!("{name} is not installed: `make setup` installs it")))?;
-    let mut full = Command::new(program);
+    let mut full = Command::new(command.get_program());
     full.args(command.get_args()).env("LC_ALL", "C");
     full.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = full.spawn().context(&name)?;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use l4re_image::modlist::{Context as ListContext, Entry, load};
 use l4re_image::{Image, MODULE_LIST};
@@ -95,7 +94,7 @@ impl<'a> Images<'a> {
             machine: None,
             disks: disks.to_vec(),
             transport,
-            time_limit: Duration::from_secs(120),
+            time_limit: l4re_qemu::patience(120),
             expect: None,
             linux: None,
         };

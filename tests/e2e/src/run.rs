@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use l4re_qemu::{Disk, Limits, Machine, Outcome, Vm, strip_escapes};
+use l4re_qemu::{Disk, Limits, Machine, Outcome, Vm, patience, strip_escapes};
 
 use crate::guest::Guests;
 use crate::l4re::L4re;
@@ -118,7 +117,7 @@ impl<'a> Run<'a> {
         self
     }
 
-    /// Sets the wall-clock limit.
+    /// Sets how long the run takes at most on an idle machine; see [`patience`].
     #[must_use]
     pub fn seconds(mut self, seconds: u64) -> Self {
         self.seconds = seconds;
@@ -157,11 +156,8 @@ impl<'a> Run<'a> {
         for arg in &self.qemu {
             vm = vm.arg(arg);
         }
-        let limits = Limits {
-            time: Duration::from_secs(self.seconds),
-            results: self.results,
-            ..Limits::default()
-        };
+        let limits =
+            Limits { time: patience(self.seconds), results: self.results, ..Limits::default() };
         Record::of(&vm, &limits, self.show)
     }
 

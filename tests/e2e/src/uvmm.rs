@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use l4re_programs::Program;
 use l4re_qemu::{Disk, Limits, Vm};
 
 use crate::disk::TestDisk;
@@ -55,7 +56,7 @@ pub fn run(
         command_line: "console=ttyAMA0 quiet panic=1",
     };
     let vm = system(l4re, &boot, transport, folder.path())?.disk(device(disk, transport));
-    let limits = Limits { time: Duration::from_secs(300), ..Limits::default() };
+    let limits = Limits { time: l4re_qemu::patience(300), ..Limits::default() };
     let record = Record::of(&vm, &limits, show)?.passed()?;
     disk.fsck()?;
     Ok(record)
@@ -147,9 +148,16 @@ fn device_tree(base: &Path, folder: &Path) -> Result<()> {
     let source = folder.join("disk.dtso");
     let overlay = folder.join("disk.dtbo");
     fs::write(&source, OVERLAY).context(source.display())?;
-    tool(Command::new("dtc").args(["-q", "-@", "-O", "dtb", "-o"]).arg(&overlay).arg(&source))?;
     tool(
-        Command::new("fdtoverlay")
+        Program::declared("dtc")
+            .command()
+            .args(["-q", "-@", "-O", "dtb", "-o"])
+            .arg(&overlay)
+            .arg(&source),
+    )?;
+    tool(
+        Program::declared("fdtoverlay")
+            .command()
             .arg("-i")
             .arg(base)
             .arg("-o")
@@ -265,7 +273,7 @@ fn unpacked(path: &Path) -> Result<Vec<u8>> {
         Some("gz") => "gzip",
         _ => return fs::read(path).context(path.display()),
     };
-    tool(Command::new(program).arg("-dc").arg(path))
+    tool(Program::declared(program).command().arg("-dc").arg(path))
 }
 
 #[cfg(test)]

@@ -56,9 +56,8 @@ fn serves(program: &Path, folder: &Path) -> Result<()> {
 }
 
 fn tool(words: &[&str], folder: &Path) -> Result<()> {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    let mut command = Command::new("env");
-    let output = command.args(words).current_dir(folder).env("PATH", path).output();
+    let mut command = l4re_programs::Program::declared(words[0]).command();
+    let output = command.args(&words[1..]).current_dir(folder).output();
     let output = output.context(words.concat())?;
     if output.status.success() { Ok(()) } else { Err(Error::new(format!("{words:?}: {output:?}"))) }
 }

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use l4re_programs::Program;
 
 use crate::{Error, cache, run};
 
@@ -138,7 +139,7 @@ fn numbers_of(version: &str) -> Option<(u32, u32)> {
 }
 
 fn unpack(archive: &Path, folder: &Path) -> Result<(), Error> {
-    let mut tar = Command::new("tar");
+    let mut tar = Program::declared("tar").command();
     tar.arg("-C").arg(folder);
     for path in LEFT_OUT {
         // The Makefiles and Kconfig files stay: they are part of the catalog.

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use l4re_linux_drivers::extract::{self, CompileCommand, Destination, Options};
 use l4re_linux_drivers::open::{Base, Request};
 use l4re_packager_base::Progress;
+use l4re_programs::Program;
 use l4re_test_linux::oracle::make::{self, ARCHES, Configured};
 use l4re_test_linux::ours::Result;
 use l4re_test_linux::run;
@@ -145,7 +145,7 @@ fn compile(jobs: &BTreeMap<String, Job>) -> Vec<String> {
 fn code(path: &Path) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("code");
-    let mut objcopy = Command::new("aarch64-linux-gnu-objcopy");
+    let mut objcopy = Program::declared("aarch64-linux-gnu-objcopy").command();
     run::output(objcopy.arg("--strip-debug").arg(path).arg(&out))?;
     Ok(fs::read(out)?)
 }

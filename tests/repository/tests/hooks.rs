@@ -6,6 +6,7 @@ use std::process::Command;
 use l4re_test_repository::root;
 
 /// What the hook says to a message; nothing if it is content.
+#[expect(clippy::unwrap_used, reason = "part of the tests below")]
 fn refusal(message: &str) -> Option<String> {
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), message).unwrap();

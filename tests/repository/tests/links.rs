@@ -43,6 +43,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 /// What is wrong with the links of one file.
+#[expect(clippy::unwrap_used, reason = "part of the tests below")]
 fn broken(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap();
     let folder = file.parent().unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use l4re_test_repository::{crates, files};
 
 /// Every source file of a crate's own.
+#[expect(clippy::unwrap_used, reason = "part of the tests below")]
 fn sources() -> Vec<PathBuf> {
     let folders = crates().unwrap().into_iter().map(|folder| folder.join("src"));
     folders.filter(|src| src.is_dir()).flat_map(|src| files(&src, "rs").unwrap()).collect()

@@ -85,16 +85,18 @@ fn quoted(word: &OsStr) -> String {
 
 #[cfg(test)]
 mod tests {
+    use l4re_programs::Program;
+
     use super::*;
 
     #[test]
     fn a_shell_reads_back_what_the_command_is() {
         let odd = ["a b", "it's", "", "$HOME", "x\u{1f}-C y=%s\\n'z'", "plain-1"];
-        let mut command = Command::new("printf");
+        let mut command = Program::declared("printf").command();
         command.current_dir("/").env("ODD", odd[4]).env_remove("GONE").arg("%s|").args(odd);
         let text = line(&command);
         assert!(text.starts_with("cd / && env -u GONE ODD="), "{text}");
-        let output = Command::new("sh").args(["-c", &text]).output().unwrap();
+        let output = Program::declared("sh").command().args(["-c", &text]).output().unwrap();
         let expected: String = odd.iter().map(|word| format!("{word}|")).collect();
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
     }

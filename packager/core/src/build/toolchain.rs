@@ -7,6 +7,8 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use l4re_programs::Program;
+
 use super::cargo::{self, Workspace};
 use super::{Backend, hints};
 use crate::target::{LinkerScript, Target};
@@ -287,6 +289,9 @@ fn not_started(command: &Command, error: &io::Error) -> Failure {
     let program = command.get_program();
     if program == "cargo" {
         return cargo::not_started(error);
+    }
+    if let Some(known) = Program::known(Path::new(program)) {
+        return known.not_started(error).into();
     }
     let message = format!("cannot start {}: {error}", program.to_string_lossy());
     Diagnostic::error("no-tool", message).help("is it installed?").into()

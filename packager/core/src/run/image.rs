@@ -84,7 +84,7 @@ pub fn console(options: &ImageOptions) -> Result<ExitStatus, Failure> {
     let status = Command::new(&program).args(vm.args().map_err(qemu)?).status();
     status.map_err(|error| {
         let message = format!("cannot run {}: {error}", program.display());
-        let help = "the Debian package qemu-system-arm has it";
+        let help = format!("install it with `apt-get install {}`", vm.machine().package);
         Diagnostic::error("qemu", message).help(help).into()
     })
 }

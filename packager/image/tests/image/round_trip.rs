@@ -5,9 +5,10 @@ use crate::support;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use l4re_image::{Change, Image, Kind, Module, Selector, Source};
+use l4re_programs::Program;
 use object::{Object, ObjectSection, ObjectSegment};
 use proptest::prelude::*;
 
@@ -144,22 +145,23 @@ fn compressed_modules_are_what_gzip_reads() {
     let packed = &image.modules[3];
     assert!(packed.is_compressed());
     let stored = packed.content().to_vec(1 << 20).unwrap();
-    let Some(full) = pipe("gzip", &["-dc"], &stored) else { return };
+    let full = pipe("gzip", &["-dc"], &stored);
     assert_eq!(full, b"the same again ".repeat(1000));
 }
 
-/// What a program makes of some input; nothing if there is no such program.
-fn pipe(program: &str, args: &[&str], input: &[u8]) -> Option<Vec<u8>> {
-    let mut child = Command::new(program)
+/// What a program makes of some input.
+fn pipe(program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut child = Program::declared(program)
+        .command()
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .ok()?;
+        .unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{program}: {}", output.status);
-    Some(output.stdout)
+    output.stdout
 }
 
 #[test]

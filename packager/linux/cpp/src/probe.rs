@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
 use l4re_packager_base::{Diagnostic, Failure};
+use l4re_programs::Program;
 use sha2::{Digest, Sha256};
 
 use crate::compiler::{Compiler, Language, OPERATORS, plain};
@@ -163,9 +164,13 @@ fn ask(command: &Path, args: &[String], language: Language) -> Result<Compiler, 
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| {
+            let help = match Program::known(command) {
+                Some(program) => program.help(),
+                None => "install it".into(),
+            };
             Diagnostic::error("compiler", format!("cannot run the compiler: {error}"))
                 .file(command)
-                .help("install it, or name another one with CROSS_COMPILE")
+                .help(format!("{help}, or name another one with CROSS_COMPILE"))
         })?;
     if let Some(mut input) = child.stdin.take() {
         // A compiler that ends without reading says why on its standard error.

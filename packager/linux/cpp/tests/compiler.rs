@@ -54,7 +54,9 @@ fn a_compiler_that_is_not_there_or_refuses_is_said_so() {
     };
     let missing = probe("/none/cc", &[]);
     assert!(missing.starts_with("/none/cc: error: cannot run the compiler:"), "{missing}");
-    assert!(missing.contains("\n  help: install it, or name another one with CROSS_COMPILE"));
+    assert!(missing.contains(
+        "\n  help: install it with `apt-get install gcc`, or name another one with CROSS_COMPILE"
+    ));
     let refused = probe("cc", &["-mno-such-thing"]);
     assert!(
         refused.starts_with("cc: error: the compiler does not say what it predefines:"),

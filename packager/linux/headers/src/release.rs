@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use l4re_packager_base::{Diagnostic, Failure};
+use l4re_programs::Program;
 
 use crate::config::Config;
 use crate::wrappers::{assignments, optional};
@@ -126,7 +126,7 @@ impl Version {
         fs::create_dir_all(&auto)
             .and_then(|()| fs::write(auto.join("auto.conf"), lines))
             .map_err(|error| Failure::io("write", &auto, &error))?;
-        let mut command = Command::new("sh");
+        let mut command = Program::declared("sh").command();
         command.arg(&script).arg(tree).current_dir(folder.path()).env_remove("LOCALVERSION");
         command.env("KERNELVERSION", self.kernel_version());
         if let Some(local) = local {

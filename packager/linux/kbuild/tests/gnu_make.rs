@@ -1,11 +1,11 @@
 //! The evaluator against GNU make itself: the same text, the same values.
 
 use std::borrow::Cow;
-use std::process::Command;
 use std::rc::Rc;
 
 use l4re_kbuild::make::{Environment, Evaluator, Files, Limits, Makefile, parse};
 use l4re_packager_base::Diagnostic;
+use l4re_programs::Program;
 
 struct OneFile(Rc<Makefile>);
 
@@ -58,7 +58,8 @@ fn theirs(text: &str) -> String {
     let makefile = directory.path().join("Makefile");
     let text = format!("{text}\n$(info [$(R)])\nno-goal: ;\n");
     std::fs::write(&makefile, text).expect("written");
-    let output = Command::new("make")
+    let output = Program::declared("make")
+        .command()
         .args(["-rRs", "-f", "Makefile", "no-goal"])
         .current_dir(directory.path())
         .env_clear()

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use l4re_kbuild::{AutoConf, Build, Globals, NoHost, Scope, Setup, Survey, Tree};
+use l4re_programs::Program;
 use proptest::prelude::*;
 
 #[expect(clippy::expect_used, reason = "fails the test")]
@@ -122,7 +123,7 @@ fn links_pipes_and_binary_files_do_no_harm() {
     let root = directory.path();
     std::os::unix::fs::symlink(".", root.join("loop")).expect("linked");
     fs::create_dir_all(root.join("c")).expect("made");
-    let made = std::process::Command::new("mkfifo").arg(root.join("c/Makefile")).status();
+    let made = Program::declared("mkfifo").command().arg(root.join("c/Makefile")).status();
     assert!(made.expect("mkfifo").success());
     let found = findings(root);
     assert!(found.contains(&"b/Makefile: error: contains a zero byte: not a text".to_owned()));

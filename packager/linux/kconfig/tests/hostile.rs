@@ -1,10 +1,10 @@
-//! Input that is damaged, enormous or malicious: an answer in bounded time, never a panic.
+//! Input that is damaged, enormous or malicious: an answer, never a panic. Where the work would grow
+//! without bound, these tests would not end.
 
 mod common;
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use common::{DIALECTS, findings, load, symbol};
 use l4re_kconfig::{
@@ -14,25 +14,17 @@ use proptest::prelude::*;
 
 const NEW: Dialect = Dialect::LINUX_6_12;
 
-fn quickly<T>(step: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
-    let result = step();
-    let time = start.elapsed();
-    assert!(time < Duration::from_secs(20), "took {time:?}");
-    result
-}
-
 #[test]
 fn an_expression_of_100_000_parentheses_is_refused() {
     for open in ["(", "!", "!("] {
         let text = format!("config A\n\tbool\n\tdepends on {}B\n", open.repeat(100_000));
-        let found = quickly(|| findings(text, NEW));
+        let found = findings(text, NEW);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains("nested more than 200 deep"), "{}", &found[0][..200]);
     }
     let text = format!("config A\n\tbool\n\tdepends on B{}\n", " && B".repeat(100_000));
     // Equal operands are one expression each, but as written there are too many.
-    let found = quickly(|| findings(text, NEW));
+    let found = findings(text, NEW);
     assert!(found[0].contains("more than 10000 operands"), "{}", &found[0]);
 }
 
@@ -43,31 +35,29 @@ fn a_chain_of_50_000_dependencies_is_evaluated() {
         let _ = writeln!(text, "config S{index}\n\tdef_bool y\n\tdepends on S{}", index - 1);
     }
     for dialect in DIALECTS {
-        quickly(|| {
-            let kconfig = load(&[("Kconfig", &text)], dialect);
-            let mut config = Config::new(&kconfig).expect("no demands");
-            let last = symbol(&kconfig, "S49999");
-            assert_eq!(config.tristate(last), Tristate::No);
-            config.set(symbol(&kconfig, "S0"), "y").expect("visible");
-            assert_eq!(config.tristate(last), Tristate::Yes);
-            assert!(config.why(last, Tristate::Yes).display(&kconfig).to_string().len() < 10_000);
-        });
+        let kconfig = load(&[("Kconfig", &text)], dialect);
+        let mut config = Config::new(&kconfig).expect("no demands");
+        let last = symbol(&kconfig, "S49999");
+        assert_eq!(config.tristate(last), Tristate::No);
+        config.set(symbol(&kconfig, "S0"), "y").expect("visible");
+        assert_eq!(config.tristate(last), Tristate::Yes);
+        assert!(config.why(last, Tristate::Yes).display(&kconfig).to_string().len() < 10_000);
     }
 }
 
 #[test]
 fn many_blocks_and_many_conditions_are_bounded() {
     let text = "if A\n".repeat(100_000);
-    let found = quickly(|| findings(text, NEW));
+    let found = findings(text, NEW);
     assert!(found[0].contains("nested more than 500 deep"), "{}", found[0]);
     let text =
         format!("config A\n\tbool\n{}", "\tdepends on B || C\n\tdepends on D\n".repeat(20_000));
-    assert_eq!(quickly(|| findings(text, NEW)), [""; 0]);
+    assert_eq!(findings(text, NEW), [""; 0]);
     let mut text = String::from("config A\n\tbool\n");
     for index in 0..5_000 {
         let _ = writeln!(text, "\tdepends on X{index} || Y{index}");
     }
-    assert_eq!(quickly(|| findings(text, NEW)), [""; 0]);
+    assert_eq!(findings(text, NEW), [""; 0]);
 }
 
 /// A source in which each file sources the next, twice.
@@ -82,10 +72,8 @@ impl Source for Endless {
 #[test]
 fn files_that_source_others_without_end_are_refused() {
     let environment = Environment::new();
-    let failure = quickly(|| {
-        Kconfig::load_file(&Endless, "Kconfig", environment, Box::new(NoShell), NEW)
-            .expect_err("no end")
-    });
+    let failure = Kconfig::load_file(&Endless, "Kconfig", environment, Box::new(NoShell), NEW)
+        .expect_err("no end");
     assert!(failure.to_string().contains("limits: 100 deep, 50000 in all, 256 MiB in all"));
 }
 
@@ -96,10 +84,10 @@ fn macros_that_multiply_are_refused() {
         let _ = writeln!(text, "x{index} = $(x{0})$(x{0})", index - 1);
     }
     text.push_str("config A\n\tstring\n\tdefault \"$(x59)\"\n");
-    let found = quickly(|| findings(text, NEW));
+    let found = findings(text, NEW);
     assert_eq!(found.len(), 1, "{found:#?}");
     let text = "f = $(f,$(1)x)\nconfig A\n\tbool $(f,y)\n";
-    let found = quickly(|| findings(text, NEW));
+    let found = findings(text, NEW);
     assert!(found[0].contains("too deep recursive expansion"), "{found:#?}");
 }
 

@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use l4re_programs::Program;
 
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure};
@@ -109,9 +110,10 @@ pub(super) fn debs(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// A field of a package's description.
 fn field(deb: &Path, name: &str) -> Result<String, Failure> {
-    let output = Command::new("dpkg-deb").arg("--field").arg(deb).arg(name).output();
+    const DPKG_DEB: Program = Program::declared("dpkg-deb");
+    let output = DPKG_DEB.command().arg("--field").arg(deb).arg(name).output();
     let failed = |text: String| Failure::from(Diagnostic::error("package", text).file(deb));
-    let output = output.map_err(|error| failed(format!("cannot run dpkg-deb: {error}")))?;
+    let output = output.map_err(|error| DPKG_DEB.not_started(&error))?;
     if !output.status.success() {
         return Err(failed("dpkg-deb cannot read it".into()));
     }
@@ -131,7 +133,7 @@ fn apt(folder: &Path, arch: &str, args: &[&str]) -> Result<(), Failure> {
 
 /// Runs apt-get with our folder for its state, in the folder `place`.
 fn apt_in(place: &Path, folder: &Path, arch: &str, args: &[&str]) -> Result<(), Failure> {
-    let mut command = Command::new("apt-get");
+    let mut command = Program::declared("apt-get").command();
     command.current_dir(place);
     command.env("LC_ALL", "C").arg("-q");
     let path = |name: &str| folder.join(name).display().to_string();

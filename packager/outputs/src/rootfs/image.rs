@@ -6,10 +6,14 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use l4re_programs::Program;
 use sha2::{Digest, Sha256};
 
 use super::filesystem::{Filesystem, Kind};
 use l4re_packager_base::{Diagnostic, Failure};
+
+const MKE2FS: Program = Program::declared("mke2fs");
+const DEBUGFS: Program = Program::declared("debugfs");
 
 /// Sizes are multiples of this, in bytes.
 const STEP: u64 = 4 << 20;
@@ -39,7 +43,7 @@ pub(super) fn make(
 fn draw(system: &Filesystem, root: &Path, draft: &Path, size: u64) -> Result<(), Failure> {
     let _not_there = fs::remove_file(draft);
     let id = id(system);
-    let mut command = Command::new("mke2fs");
+    let mut command = MKE2FS.command();
     command
         .args(["-q", "-F", "-t", "ext4", "-b", "4096", "-L", "l4re-root", "-m", "0"])
         .args(["-U", &id])
@@ -49,27 +53,26 @@ fn draw(system: &Filesystem, root: &Path, draft: &Path, size: u64) -> Result<(),
         .arg(root)
         .arg(draft)
         .arg(format!("{}K", size / 1024));
-    run(command, system, None)?;
-    let mut command = Command::new("debugfs");
+    run(MKE2FS, command, system, None)?;
+    let mut command = DEBUGFS.command();
     command.args(["-w", "-f", "-"]).arg(draft);
-    run(command, system, Some(script(system)))
+    run(DEBUGFS, command, system, Some(script(system)))
 }
 
 /// Runs a tool of e2fsprogs with the time that is to be written.
-fn run(mut command: Command, system: &Filesystem, input: Option<String>) -> Result<(), Failure> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let failed = |text: String| {
-        let diagnostic = Diagnostic::error("e2fsprogs", format!("{name}: {text}"));
-        Failure::from(diagnostic.help("the Debian package e2fsprogs has mke2fs and debugfs"))
-    };
-    // The tools are where only root looks for programs.
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut path = path.to_string_lossy().into_owned();
-    path.push_str(":/usr/sbin:/sbin");
-    command.env("PATH", path).env("LC_ALL", "C");
+fn run(
+    program: Program,
+    mut command: Command,
+    system: &Filesystem,
+    input: Option<String>,
+) -> Result<(), Failure> {
+    let name = program.name();
+    let failed =
+        |text: String| Failure::from(Diagnostic::error("e2fsprogs", format!("{name}: {text}")));
+    command.env("LC_ALL", "C");
     command.env("E2FSPROGS_FAKE_TIME", system.time().max(1).to_string());
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
+    let mut child = command.spawn().map_err(|error| program.not_started(&error))?;
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
         pipe.write_all(input.as_bytes()).map_err(|error| failed(error.to_string()))?;
     }

@@ -8,8 +8,9 @@
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use l4re_programs::Program;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::systemd::check::Source;
@@ -336,18 +337,21 @@ fn of_arch(debs: Vec<PathBuf>, arch: Arch) -> Result<Vec<PathBuf>, Failure> {
     Ok(debs)
 }
 
+const DPKG_DEB: Program = Program::declared("dpkg-deb");
+
 fn unpack(system: &mut Filesystem, deb: &Path) -> Result<(), Failure> {
     let failed = |text: String| {
         let diagnostic = Diagnostic::error("package", text).file(deb);
         Failure::from(diagnostic)
     };
-    let mut child = Command::new("dpkg-deb")
+    let mut child = DPKG_DEB
+        .command()
         .arg("--fsys-tarfile")
         .arg(deb)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .map_err(|error| failed(format!("cannot run dpkg-deb: {error}")))?;
+        .map_err(|error| DPKG_DEB.not_started(&error))?;
     let result = match child.stdout.take() {
         Some(pipe) => system.unpack(BufReader::new(pipe)),
         None => Ok(()),

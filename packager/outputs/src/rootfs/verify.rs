@@ -1,15 +1,19 @@
 //! systemd's own opinion of units.
 
 use std::path::Path;
-use std::process::Command;
+
+use l4re_programs::Program;
 
 use l4re_packager_base::{Diagnostic, Report};
+
+const ANALYZE: Program = Program::declared("systemd-analyze");
 
 /// Checks units in a root file system with `systemd-analyze verify`. It ends well in spite of some
 /// complaints, so anything that it says about them counts.
 pub(super) fn units(root: &Path, units: &[String], report: &mut Report) {
     for unit in units {
-        let output = Command::new("systemd-analyze")
+        let output = ANALYZE
+            .command()
             .env("LC_ALL", "C")
             .args(["verify", "--recursive-errors=yes", "--man=no"])
             .arg(format!("--root={}", root.display()))
@@ -19,8 +23,8 @@ pub(super) fn units(root: &Path, units: &[String], report: &mut Report) {
             Ok(output) => output,
             Err(error) => {
                 let message = format!("the units were not verified: systemd-analyze: {error}");
-                let help = "it is in the Debian package systemd";
-                return report.push(Diagnostic::warning("not-verified", message).help(help));
+                let warning = Diagnostic::warning("not-verified", message);
+                return report.push(warning.help(ANALYZE.help()));
             }
         };
         let text = String::from_utf8_lossy(&output.stderr);

@@ -28,7 +28,7 @@ const RUN: u64 = 8;
 const BATCH: u64 = 64;
 /// Requests, unless the command line says otherwise.
 const REQUESTS: u64 = 1 << 17;
-const PATIENCE: Timeout = Timeout::from_micros(20_000_000);
+const PATIENCE: Timeout = Timeout::from_micros(600_000_000);
 
 /// Numbers without a pattern (xorshift64*), the same for the same seed.
 struct Random(u64);

@@ -17,7 +17,7 @@ use crate::Job;
 /// Bytes that are looked at together.
 const STEP: usize = 4096;
 /// How long the server may take to make the data durable.
-const FLUSH: Timeout = Timeout::from_micros(30_000_000);
+const FLUSH: Timeout = Timeout::from_micros(600_000_000);
 
 /// Reads the disk from its first sector to its last and reports the hash of the data.
 pub fn read_all(disk: &mut Disk, job: &Job) -> Result<(), String> {

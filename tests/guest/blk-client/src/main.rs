@@ -29,7 +29,7 @@ use l4re_test_support::result::{conclude, report};
 l4re_runtime::entry!(main, stack = 64 * 1024, heap = 4 * 1024 * 1024);
 
 /// How long a server may look for its devices.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Label of the disk's interrupt; there is no other.
 const INTERRUPT: usize = 4;
 

@@ -59,7 +59,32 @@ pub fn count(rig: &Rig) -> Result<Reading, String> {
     Ok(Reading(all))
 }
 
+/// How often the counters are read before they count as final.
+const READINGS: usize = 100;
+
+/// Reads all counters until they are as `expected`: what is given back is given back some time
+/// after the answer, and on a busy machine later.
+///
+/// # Errors
+///
+/// If a counter cannot be read.
+pub fn count_until(rig: &Rig, expected: impl Fn(&Reading) -> bool) -> Result<Reading, String> {
+    let mut reading = count(rig)?;
+    for _ in 1..READINGS {
+        if expected(&reading) {
+            break;
+        }
+        reading = count(rig)?;
+    }
+    Ok(reading)
+}
+
 impl Reading {
+    /// Whether all counters are the same.
+    pub fn same(&self, other: &Reading) -> bool {
+        self.0 == other.0
+    }
+
     /// Compares with a later reading, counter by counter.
     pub fn compare(&self, after: &Reading) -> Vec<(String, Outcome)> {
         let pairs = self.0.iter().zip(&after.0);

@@ -42,9 +42,9 @@ fn too_small(rig: &mut Rig) -> Outcome {
     Ok(())
 }
 
-/// Registers whatever `item` is, giving the server five seconds.
+/// Registers whatever `item` is, giving a server that hangs ten minutes.
 fn register_item(client: &Hostile, item: SendItem) -> Result<usize> {
-    let limit = Timeout::from_micros(5_000_000);
+    let limit = Timeout::from_micros(600_000_000);
     let mut msg = Msg::of(&[op::REGISTER_DS as usize, BASE as usize, 0, SIZE]).with_item(item);
     let timeouts = Timeouts { send: limit, recv: limit };
     ipc::call_within(client.gate.sel(), proto::NONE, &mut msg, Window::None, timeouts)

@@ -25,7 +25,7 @@ pub const CASES: &[Case] = &[
 
 /// The longest that a server may think about a message.
 const LIMIT: Timeouts =
-    Timeouts { send: Timeout::from_micros(5_000_000), recv: Timeout::from_micros(5_000_000) };
+    Timeouts { send: Timeout::from_micros(600_000_000), recv: Timeout::from_micros(600_000_000) };
 
 fn send(client: &Hostile, protocol: isize, mut msg: Msg) -> Result<usize> {
     ipc::call_within(client.gate.sel(), protocol, &mut msg, Window::None, LIMIT)

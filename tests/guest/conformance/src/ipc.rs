@@ -29,7 +29,7 @@ pub const CASES: &[Case] = &[
 ];
 
 const LABEL: usize = 0x5550;
-const PATIENCE: Timeout = Timeout::from_micros(5_000_000);
+const PATIENCE: Timeout = Timeout::from_micros(600_000_000);
 
 /// Protocol number of the test server.
 const TEST: isize = 0x1234;

@@ -88,7 +88,8 @@ fn clock(_: &'static Env) -> Outcome {
     let before = env::now();
     ipc::sleep(Duration::from_millis(20));
     let passed = env::now() - before;
-    check("20 ms take 20 to 2000 ms", (20_000..2_000_000).contains(&passed))
+    // A wrong unit is wrong by a factor of 1000; a busy machine is not.
+    check("20 ms take 20 ms or more, not 20 s", (20_000..20_000_000).contains(&passed))
 }
 
 fn relative(env: &'static Env) -> Outcome {

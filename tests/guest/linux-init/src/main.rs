@@ -23,7 +23,7 @@ const MOUNT: &str = "/mnt";
 /// The partition that holds it.
 const DEVICE: &str = "/dev/vda1";
 /// How long to wait for the disk.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Size of the file that is written.
 const WRITE_BYTES: usize = 2 << 20;
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
+
+use l4re_programs::Program;
 
 use super::make::Configured;
 use crate::{Error, run};
@@ -165,7 +166,7 @@ fn print_one(
     visit: &Visit,
 ) -> Result<String, Error> {
     let src = &configured.tree.path;
-    let mut make = Command::new("make");
+    let mut make = Program::declared("make").command();
     make.current_dir(work).env_clear().envs(&visit.environment);
     make.env("PATH", std::env::var_os("PATH").unwrap_or_default());
     make.args(["-rRs", "-I"]).arg(src).arg("-f").arg(src.join("scripts/Makefile.build"));

@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use l4re_programs::Program;
 
 use crate::tree::Tree;
 use crate::{Error, cache, run};
@@ -55,7 +56,9 @@ pub fn configured(tree: &Tree, arch: Arch, preset: &str) -> Result<Configured, E
     let tools = tools(tree)?;
     let name = format!("out/{}-{}-{preset}", tree.name, arch.name);
     let out = cache::folder(&name, &key(tree), |out| {
-        run::output(Command::new("cp").arg("-a").arg(tools.join("scripts")).arg(out))?;
+        run::output(
+            Program::declared("cp").command().arg("-a").arg(tools.join("scripts")).arg(out),
+        )?;
         make(tree, arch, out, &[preset])?;
         // A wrapper in place of `conf` writes down the environment that Kconfig sees.
         let conf = out.join("scripts/kconfig/conf");
@@ -105,7 +108,9 @@ pub fn prepared_from(
     let key = format!("{} {config}", key(tree));
     let name = format!("out/{}-{}-{name}", tree.name, arch.name);
     let out = cache::folder(&name, &key, |out| {
-        run::output(Command::new("cp").arg("-a").arg(tools.join("scripts")).arg(out))?;
+        run::output(
+            Program::declared("cp").command().arg("-a").arg(tools.join("scripts")).arg(out),
+        )?;
         let file = out.join(".config");
         fs::write(&file, config).map_err(Error::io(&file))?;
         make(tree, arch, out, &["olddefconfig", "prepare", "modules_prepare"])
@@ -174,7 +179,7 @@ fn command_output(
     goals: &[&str],
     with: &[(&str, &Path)],
 ) -> Result<Vec<u8>, Error> {
-    let mut command = Command::new("make");
+    let mut command = Program::declared("make").command();
     command.arg("-C").arg(&tree.path).arg(format!("O={}", out.display()));
     command.arg(format!("ARCH={}", arch.name)).arg(format!("CROSS_COMPILE={}", arch.prefix));
     command.args(goals).arg("-j2");

@@ -5,14 +5,15 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use crate::support::{findings, scan};
 use l4re_cpp::{Options, Preprocessor, RealFiles};
+use l4re_programs::Program;
 use proptest::prelude::*;
 
 fn is_gcc() -> bool {
-    let version = Command::new("cc").arg("--version").output();
+    let version = Program::declared("cc").command().arg("--version").output();
     version.is_ok_and(|output| {
         String::from_utf8_lossy(&output.stdout).contains("Free Software Foundation")
     })
@@ -20,7 +21,8 @@ fn is_gcc() -> bool {
 
 #[expect(clippy::unwrap_used, reason = "it has run before")]
 fn gcc(folder: &Path, args: &[&str]) -> Output {
-    Command::new("cc")
+    Program::declared("cc")
+        .command()
         .args(["-std=gnu11", "-nostdinc", "-undef"])
         .args(args)
         .env("LC_ALL", "C")

@@ -1,19 +1,11 @@
-//! Files that were not written to be read: each is scanned to an end, without a panic and in
-//! bounded time.
-
-use std::time::{Duration, Instant};
+//! Files that were not written to be read: each is scanned to an end, without a panic.
 
 use crate::support::{findings, names, scan};
 use proptest::prelude::*;
 
-/// What none of these files may take, in an unoptimised build on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
+/// What is said about files whose scan would not end in years but for the limits on its steps.
 fn limited(files: &[(&str, &str)]) -> Vec<String> {
-    let start = Instant::now();
-    let findings = findings(&scan(files));
-    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
-    findings
+    findings(&scan(files))
 }
 
 #[test]

@@ -297,7 +297,7 @@ mod tests {
         // meanwhile would have it open for writing too, and it could not be executed ("text file
         // busy").
         let write = r#"printf '#!/bin/sh\n%s\n' "$1" >"$0" && chmod 755 "$0""#;
-        let mut shell = Command::new("sh");
+        let mut shell = l4re_programs::Program::declared("sh").command();
         assert!(shell.arg("-c").arg(write).arg(&path).arg(text).status().unwrap().success());
         (dir, path)
     }

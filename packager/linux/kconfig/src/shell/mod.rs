@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
+use l4re_programs::Program;
 use tempfile::TempDir;
 
 use crate::environment::Environment;
@@ -14,6 +15,8 @@ mod cache;
 
 use cache::Cache;
 pub use cache::default_folder as default_cache_folder;
+
+const SH: Program = Program::declared("sh");
 
 /// What runs commands.
 pub trait Shell: Send + Sync {
@@ -70,7 +73,8 @@ impl HostShell {
     }
 
     fn execute(&self, folder: &Path, command: &str) -> io::Result<Vec<u8>> {
-        let output = Command::new("sh")
+        let output = SH
+            .command()
             .arg("-c")
             .arg(command)
             .current_dir(folder)

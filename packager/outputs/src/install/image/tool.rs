@@ -1,9 +1,10 @@
 //! Running the tools of file systems.
 
 use std::ffi::OsStr;
-use std::io;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+
+use l4re_programs::Program;
 
 use l4re_packager_base::{Diagnostic, Failure};
 
@@ -11,15 +12,9 @@ use l4re_packager_base::{Diagnostic, Failure};
 /// the start of 1980.
 const TIME: &str = "315532800";
 
-/// Where tools for file systems are that only administrators have in their search path.
-const MORE_FOLDERS: &str = "/usr/sbin:/sbin";
-
-/// A tool and the Debian package that brings it.
+/// A tool for file systems.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tool {
-    pub name: &'static str,
-    pub package: &'static str,
-}
+pub(super) struct Tool(pub Program);
 
 /// What a tool said.
 #[derive(Debug)]
@@ -37,14 +32,13 @@ impl Tool {
         folder: &Path,
         arguments: impl IntoIterator<Item = S>,
     ) -> Result<Said, Failure> {
-        let path = std::env::var("PATH").unwrap_or_default();
         let time = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| TIME.into());
-        let output = Command::new("env")
-            .arg(self.name)
+        let program = self.0;
+        let output = program
+            .command()
             .args(arguments)
             .current_dir(folder)
             .stdin(Stdio::null())
-            .env("PATH", format!("{path}:{MORE_FOLDERS}"))
             .env("LC_ALL", "C")
             .env("TZ", "UTC0")
             .env("SOURCE_DATE_EPOCH", &time)
@@ -53,11 +47,7 @@ impl Tool {
             .env("MTOOLSRC", "/dev/null")
             .env("MKE2FS_CONFIG", "/dev/null")
             .output()
-            .map_err(|error| self.missing(&error))?;
-        // What `env` answers if there is no such command.
-        if output.status.code() == Some(127) {
-            return Err(self.missing(&io::ErrorKind::NotFound.into()));
-        }
+            .map_err(|error| program.not_started(&error))?;
         Ok(Said {
             code: output.status.code(),
             output: output.stdout,
@@ -65,18 +55,12 @@ impl Tool {
         })
     }
 
-    fn missing(self, error: &io::Error) -> Failure {
-        let message = format!("cannot run {}: {error}", self.name);
-        let help = format!("install it: apt-get install {}", self.package);
-        Diagnostic::error("no-tool", message).help(help).into()
-    }
-
     /// The failure of this tool.
     pub(super) fn failed(self, what: &str, said: &Said) -> Failure {
         let words = format!("{} {}", said.errors, String::from_utf8_lossy(&said.output));
         let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
         let words: String = words.chars().filter(|c| !c.is_control()).take(400).collect();
-        let message = format!("{what}: {} says: {words}", self.name);
+        let message = format!("{what}: {} says: {words}", self.0.name());
         Diagnostic::error("install-image", message).into()
     }
 }

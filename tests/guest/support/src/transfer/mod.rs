@@ -11,7 +11,7 @@ use l4re_runtime::virtio::block::{Completion, SubmitError};
 use l4re_runtime::virtio::spec::block::{Op, SECTOR_SIZE, Status};
 
 /// How long to wait for an answer before the server counts as stuck.
-const PATIENCE: Timeout = Timeout::from_micros(20_000_000);
+const PATIENCE: Timeout = Timeout::from_micros(600_000_000);
 
 /// What takes requests; [`Disk`] outside of tests.
 pub trait Requests {

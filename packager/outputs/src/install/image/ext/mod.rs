@@ -5,6 +5,8 @@ use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use l4re_programs::Program;
+
 use ext4_view::{Ext4, Ext4Error, Metadata};
 
 use super::tool::{Said, Tool};
@@ -16,8 +18,8 @@ use superblock::Superblock;
 
 mod superblock;
 
-const DEBUGFS: Tool = Tool { name: "debugfs", package: "e2fsprogs" };
-const E2FSCK: Tool = Tool { name: "e2fsck", package: "e2fsprogs" };
+const DEBUGFS: Tool = Tool(Program::declared("debugfs"));
+const E2FSCK: Tool = Tool(Program::declared("e2fsck"));
 
 /// Mode of installed programs: `rwxr-xr-x`.
 const MODE: u16 = 0o755;

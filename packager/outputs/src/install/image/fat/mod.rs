@@ -7,6 +7,8 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use l4re_programs::Program;
+
 use super::tool::{Said, Tool};
 use super::{Copy, folders_above};
 use crate::install::Medium;
@@ -16,11 +18,11 @@ use l4re_packager_base::{Diagnostic, Failure};
 
 pub(super) mod boot_sector;
 
-const MDIR: Tool = Tool { name: "mdir", package: "mtools" };
-const MMD: Tool = Tool { name: "mmd", package: "mtools" };
-const MCOPY: Tool = Tool { name: "mcopy", package: "mtools" };
-const MDEL: Tool = Tool { name: "mdel", package: "mtools" };
-const FSCK: Tool = Tool { name: "fsck.fat", package: "dosfstools" };
+const MDIR: Tool = Tool(Program::declared("mdir"));
+const MMD: Tool = Tool(Program::declared("mmd"));
+const MCOPY: Tool = Tool(Program::declared("mcopy"));
+const MDEL: Tool = Tool(Program::declared("mdel"));
+const FSCK: Tool = Tool(Program::declared("fsck.fat"));
 
 /// Names of devices, which DOS and Windows open in the place of a file, whatever stands behind a
 /// dot. The last two have a digit from 1 to 9.
