@@ -96,7 +96,7 @@ mod tests {
             "5",
             "--readonly",
         ];
-        let options = ServerOptions::parse(&INFO, words.into_iter()).unwrap();
+        let options = ServerOptions::parse(&INFO, words).unwrap();
         assert_eq!(options.ignored, ["nosgl", "nomsi", "nomsix"]);
         assert_eq!((options.clients.len(), options.trusted.len()), (1, 1));
     }

@@ -29,7 +29,12 @@ pub enum Width {
 }
 
 /// A PCI function, as some bus gives it to a driver: configuration space and mapped BARs.
-pub trait PciFunction {
+///
+/// # Safety
+///
+/// What [`map_bar`](Self::map_bar) yields must stay mapped until the value is dropped, also if the value
+/// moves.
+pub unsafe trait PciFunction {
     /// Reads the configuration space at a byte offset below 256.
     ///
     /// # Errors
@@ -50,7 +55,7 @@ pub trait PciFunction {
     /// # Errors
     ///
     /// The BAR does not exist, is no memory, is not assigned, or cannot be mapped.
-    fn map_bar(&mut self, index: u8) -> crate::Result<SharedMem>;
+    fn map_bar(&mut self, index: u8) -> crate::Result<SharedMem<'_>>;
 }
 
 /// A PCI function: its configuration space, and its BARs as they are mapped.
@@ -108,7 +113,8 @@ impl PciDevice {
     }
 }
 
-impl PciFunction for PciDevice {
+// SAFETY: the regions are kept, and never replaced.
+unsafe impl PciFunction for PciDevice {
     fn cfg_read(&mut self, offset: u16, width: Width) -> Result<u32> {
         self.bus.pci_read(self.handle, offset.into(), width as u32)
     }
@@ -117,11 +123,11 @@ impl PciFunction for PciDevice {
         self.bus.pci_write(self.handle, offset.into(), value, width as u32)
     }
 
-    fn map_bar(&mut self, index: u8) -> Result<SharedMem> {
+    fn map_bar(&mut self, index: u8) -> Result<SharedMem<'_>> {
         let resource = self.bar(index).copied();
         let place = self.mapped.get_mut(usize::from(index)).ok_or(Error::INVAL)?;
-        if let Some(region) = place {
-            return region.mem().ok_or(Error::ACCESS);
+        if place.is_some() {
+            return place.as_ref().and_then(Region::mem).ok_or(Error::ACCESS);
         }
         let resource = resource.filter(|r| r.start != 0).ok_or(Error::NODEV)?;
         let register = BAR0 + 4 * u32::from(index);

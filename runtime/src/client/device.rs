@@ -23,7 +23,7 @@ const NOTIFICATION: u32 = 0;
 #[derive(Debug)]
 pub struct Connection {
     page: Region,
-    mem: SharedMem,
+    mem: SharedMem<'static>,
     kick: Cap<Irq>,
     interrupt: Cap<Irq>,
     gate: Held<DeviceGate>,
@@ -45,7 +45,8 @@ impl Connection {
     ) -> Result<Connection> {
         let gate = gate.into();
         let page = gate.config_page()?;
-        let mem = page.mem().ok_or(Error::ACCESS)?;
+        // SAFETY: the region is kept beside it, and both are private.
+        let mem = unsafe { page.mem().ok_or(Error::ACCESS)?.unbounded() };
         let kick = gate.notification_irq(NOTIFICATION)?;
         let interrupt = factory.irq()?;
         interrupt.bind_thread(thread, label)?;
@@ -94,10 +95,11 @@ impl Connection {
     }
 }
 
-impl L4Device for Connection {
+// SAFETY: the page is attached until the connection is dropped.
+unsafe impl L4Device for Connection {
     type Memory = DriverMemory;
 
-    fn page(&self) -> SharedMem {
+    fn page(&self) -> SharedMem<'_> {
         self.mem
     }
 

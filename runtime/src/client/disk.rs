@@ -79,7 +79,7 @@ pub struct Disk {
     // The driver comes first: dropping it resets the device before the memory goes.
     driver: BlockDevice<L4Transport<Connection>>,
     memory: DriverMemory,
-    data: SharedMem,
+    data: SharedMem<'static>,
     data_addr: u64,
     segments: Vec<DmaSegment>,
     interrupts: u64,
@@ -99,8 +99,11 @@ impl Disk {
         let memory = DriverMemory::new(size)?;
         let mut transport = L4Transport::new(device)?;
         let base = transport.register(memory.clone(), 0, size as u64)?;
-        let own = memory.mem().slice(0, DRIVER_BYTES).ok_or(Error::RANGE)?;
-        let data = memory.mem().slice(DRIVER_BYTES, options.data).ok_or(Error::RANGE)?;
+        // SAFETY: the memory is kept in the disk, and dropped after the driver, which has the one part;
+        // the other one is only lent.
+        let whole = unsafe { memory.mem().unbounded() };
+        let own = whole.slice(0, DRIVER_BYTES).ok_or(Error::RANGE)?;
+        let data = whole.slice(DRIVER_BYTES, options.data).ok_or(Error::RANGE)?;
         let driver = BlockDevice::new(transport, &Arena::new(own, base)?, options.driver)?;
         let segments = Vec::with_capacity(driver.info().seg_max as usize);
         let data_addr = base + DRIVER_BYTES as u64;
@@ -113,7 +116,7 @@ impl Disk {
     }
 
     /// The memory for data.
-    pub fn data(&self) -> SharedMem {
+    pub fn data(&self) -> SharedMem<'_> {
         self.data
     }
 

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct DriverMemory {
     region: Arc<Region>,
-    mem: SharedMem,
+    mem: SharedMem<'static>,
 }
 
 impl DriverMemory {
@@ -28,12 +28,19 @@ impl DriverMemory {
     pub fn new(size: usize) -> Result<DriverMemory> {
         let memory = Dataspace::create(size, Backing::Contiguous)?;
         let region = Region::attach(memory, &AttachOptions::memory(size).eager())?;
-        let mem = region.mem().ok_or(Error::ACCESS)?;
+        // SAFETY: the region is kept beside it, and both are private.
+        let mem = unsafe { region.mem().ok_or(Error::ACCESS)?.unbounded() };
         Ok(DriverMemory { region: Arc::new(region), mem })
     }
 
     /// The memory as this program sees it.
-    pub fn mem(&self) -> SharedMem {
+    pub fn mem(&self) -> SharedMem<'_> {
+        self.mem
+    }
+
+    /// The memory as this program sees it, for the rest of the program.
+    pub fn leak(&self) -> SharedMem<'static> {
+        core::mem::forget(self.region.clone());
         self.mem
     }
 

@@ -282,16 +282,18 @@ impl DmaAllocator for DmaDomain {
         let [run] = mapping.runs(size as u64)[..] else { return Err(Error::NOMEM) };
         let options = AttachOptions { uncached: !self.coherent, ..AttachOptions::memory(size) };
         let region = Region::attach(memory, &options.eager())?;
-        let mem = region.mem().ok_or(Error::ACCESS)?;
+        // SAFETY: the region goes into the parts of the buffer, which are kept until it is freed.
+        let mem = unsafe { region.mem().ok_or(Error::ACCESS)?.unbounded() };
         mem.zero();
         ALLOCATED.fetch_add(mem.len(), Ordering::Relaxed);
         let parts = Box::new(Allocation { _mapping: mapping, _region: region });
-        Ok(DmaBuffer::from_parts(mem, run.addr, free, Box::into_raw(parts) as usize))
+        // SAFETY: the region and the mapping are in `parts`, which `free` gets.
+        Ok(unsafe { DmaBuffer::from_parts(mem, run.addr, free, Box::into_raw(parts) as usize) })
     }
 }
 
 /// Frees an allocation when its [`DmaBuffer`] is dropped.
-fn free(mem: SharedMem, _addr: u64, parts: usize) {
+fn free(mem: SharedMem<'static>, _addr: u64, parts: usize) {
     ALLOCATED.fetch_sub(mem.len(), Ordering::Relaxed);
     // SAFETY: `alloc` made the number from a box, and a `DmaBuffer` calls this once.
     drop(unsafe { Box::from_raw(parts as *mut Allocation) });

@@ -27,31 +27,43 @@ pub struct DmaSegment {
 
 /// DMA memory that the driver allocated for itself: rings, headers, status bytes.
 ///
-/// Created by a [`DmaAllocator`]; freed when dropped.
+/// Created by a [`DmaAllocator`]; freed when dropped, and no window of it lives longer:
+///
+/// ```compile_fail,E0597
+/// use l4re_runtime::mem::{DmaAllocator, SharedMem};
+///
+/// fn window(dma: &dyn DmaAllocator) -> l4re_runtime::Result<SharedMem<'static>> {
+///     let buffer = dma.alloc(4096)?;
+///     let window: SharedMem<'static> = buffer.mem();
+///     Ok(window)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct DmaBuffer {
-    mem: SharedMem,
+    mem: SharedMem<'static>,
     addr: u64,
-    free: fn(SharedMem, u64, usize),
+    free: fn(SharedMem<'static>, u64, usize),
     tag: usize,
 }
 
 impl DmaBuffer {
     /// Puts a buffer together. `free(mem, addr, tag)` is called once, when it is dropped.
     ///
+    /// # Safety
+    ///
     /// `mem` and `addr` must describe the same zeroed, device-contiguous memory, and `mem` must
     /// stay valid until `free` is called.
-    pub fn from_parts(
-        mem: SharedMem,
+    pub unsafe fn from_parts(
+        mem: SharedMem<'static>,
         addr: u64,
-        free: fn(SharedMem, u64, usize),
+        free: fn(SharedMem<'static>, u64, usize),
         tag: usize,
     ) -> Self {
         Self { mem, addr, free, tag }
     }
 
     /// The memory as the driver sees it.
-    pub fn mem(&self) -> SharedMem {
+    pub fn mem(&self) -> SharedMem<'_> {
         self.mem
     }
 

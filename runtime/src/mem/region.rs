@@ -69,8 +69,18 @@ impl AttachOptions {
 
 /// A dataspace, or a part of one, in the address space. Dropping it detaches and unmaps.
 ///
-/// The windows that [`mem`](Self::mem) yields do not keep the region: whoever passes them on keeps
-/// the region for as long as they are used.
+/// The windows that [`mem`](Self::mem) yields live no longer than the region:
+///
+/// ```compile_fail,E0597
+/// use l4re_runtime::mem::{AttachOptions, Backing, Dataspace, Region, SharedMem};
+///
+/// fn window(size: usize) -> l4re_runtime::Result<Option<SharedMem<'static>>> {
+///     let memory = Dataspace::create(size, Backing::Plain)?;
+///     let region = Region::attach(memory, &AttachOptions::memory(size))?;
+///     let window: Option<SharedMem<'static>> = region.mem();
+///     Ok(window)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Region {
     /// First wanted byte; the mapping starts at its page.
@@ -113,12 +123,19 @@ impl Region {
     }
 
     /// The memory, if it was attached writable.
-    pub fn mem(&self) -> Option<SharedMem> {
+    pub fn mem(&self) -> Option<SharedMem<'_>> {
         // SAFETY: the region mapper attached these bytes, readable and writable, at an address
         // range that was free, and nothing but this window and its copies refers to them. They
-        // stay attached until the region is dropped, which its documentation makes the business
-        // of whoever uses the windows.
+        // stay attached until the region is dropped, which it cannot be while it is borrowed.
         self.writable.then(|| unsafe { SharedMem::new(self.base, self.len) })
+    }
+
+    /// The memory, if it was attached writable, for the rest of the program: the region is never
+    /// detached.
+    pub fn leak(self) -> Option<SharedMem<'static>> {
+        let region = core::mem::ManuallyDrop::new(self);
+        // SAFETY: the region is not dropped any more.
+        region.mem().map(|mem| unsafe { mem.unbounded() })
     }
 
     /// Reads bytes. `None` if they are not all inside.

@@ -4,6 +4,7 @@
 //! an offset that is checked against the size of the window, so that code on top of it (rings,
 //! configuration pages, request headers) needs no `unsafe`.
 
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
@@ -11,23 +12,26 @@ use volatile::VolatilePtr;
 
 /// A window of memory that is shared with somebody who is not trusted.
 ///
-/// The value is a plain pointer and a length; it owns nothing and is as cheap to copy as a slice.
+/// The value is a plain pointer and a length; it owns nothing and is as cheap to copy as a slice. It
+/// lives no longer than what keeps the memory mapped: a [`Region`](super::Region), a
+/// [`DmaBuffer`](super::DmaBuffer).
 /// Offsets are in bytes from the start of the window. Reads and writes outside of the window
 /// yield `None`, reads of multi-byte values need natural alignment of the *address* and yield
 /// `None` otherwise: both are things that a peer can cause and that a server must survive.
 ///
 /// All values are little endian, as virtio 1.2 section 1.4 demands.
 #[derive(Clone, Copy, Debug)]
-pub struct SharedMem {
+pub struct SharedMem<'a> {
     base: NonNull<u8>,
     len: usize,
+    owner: PhantomData<&'a ()>,
 }
 
 // SAFETY: the window is only accessed by volatile and atomic operations that tolerate concurrent
 // access from anywhere, which includes other threads of this program.
-unsafe impl Send for SharedMem {}
+unsafe impl Send for SharedMem<'_> {}
 // SAFETY: as for `Send`.
-unsafe impl Sync for SharedMem {}
+unsafe impl Sync for SharedMem<'_> {}
 
 macro_rules! scalar {
     ($read:ident, $write:ident, $t:ty) => {
@@ -47,16 +51,25 @@ macro_rules! scalar {
     };
 }
 
-impl SharedMem {
+impl<'a> SharedMem<'a> {
     /// Describes `len` bytes at `base`.
     ///
     /// # Safety
     ///
-    /// The bytes must be mapped readable and writable for as long as this value or a copy of it
-    /// is used, and no Rust reference to any of them may exist during that time. Others (another
+    /// The bytes must be mapped readable and writable for the lifetime `'a`, and no Rust reference to any of them may exist during that time. Others (another
     /// task, a device) may read and write them at any moment.
     pub const unsafe fn new(base: NonNull<u8>, len: usize) -> Self {
-        Self { base, len }
+        Self { base, len, owner: PhantomData }
+    }
+
+    /// The same window without a limit of its life: for those who keep it together with what keeps
+    /// it mapped.
+    ///
+    /// # Safety
+    ///
+    /// The memory must stay mapped for as long as the result or a copy of it is used.
+    pub const unsafe fn unbounded(self) -> SharedMem<'static> {
+        SharedMem { base: self.base, len: self.len, owner: PhantomData }
     }
 
     /// Size of the window in bytes.
@@ -75,7 +88,7 @@ impl SharedMem {
     }
 
     /// A part of the window, or `None` if it is not completely inside.
-    pub fn slice(&self, offset: usize, len: usize) -> Option<SharedMem> {
+    pub fn slice(&self, offset: usize, len: usize) -> Option<SharedMem<'a>> {
         if offset.checked_add(len)? > self.len {
             return None;
         }
@@ -184,7 +197,7 @@ impl SharedMem {
 mod tests {
     use super::*;
 
-    fn window(buf: &mut [u64]) -> SharedMem {
+    fn window(buf: &mut [u64]) -> SharedMem<'_> {
         let base = NonNull::new(buf.as_mut_ptr().cast()).unwrap();
         // SAFETY: the buffer outlives the window in every test and is not used meanwhile.
         unsafe { SharedMem::new(base, size_of_val(buf)) }

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
     use core::ptr::NonNull;
 
-    fn page(buf: &mut [u64; SIZE / 8]) -> SharedMem {
+    fn page(buf: &mut [u64; SIZE / 8]) -> SharedMem<'static> {
         let base = NonNull::from(buf).cast();
         // SAFETY: the buffer outlives the window in every test and is not used meanwhile.
         unsafe { SharedMem::new(base, SIZE) }

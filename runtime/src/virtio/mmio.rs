@@ -54,22 +54,18 @@ impl fmt::Display for MmioError {
 
 impl core::error::Error for MmioError {}
 
-/// A transport for the device whose registers are in `window`. The device is not changed.
-///
-/// The drivers of the `virtio-drivers` crate, other than ours, wait without a limit when they give
-/// a queue back; so a device that they drive can stop them when they are dropped.
+/// The class of the device whose registers are in `window`. The device is not changed.
 ///
 /// # Errors
 ///
 /// See [`MmioError`].
-pub fn open(window: SharedMem) -> Result<MmioTransport<'static>, MmioError> {
+pub fn identify(window: SharedMem<'_>) -> Result<DeviceType, MmioError> {
     let too_small = MmioError::Window { len: window.len() };
-    let header = window.base().cast::<VirtIOHeader>();
-    if window.len() < CONFIG || !header.is_aligned() {
+    if window.len() < CONFIG || !window.base().cast::<VirtIOHeader>().is_aligned() {
         return Err(too_small);
     }
-    let regs = Registers::new(window);
-    let (magic, version, id) = (regs.read_u32(0), regs.read_u32(4), regs.read_u32(8));
+    let word = |at| window.read_u32(at).ok_or(too_small);
+    let (magic, version, id) = (word(0)?, word(4)?, word(8)?);
     if magic != MAGIC {
         return Err(MmioError::BadMagic(magic));
     }
@@ -79,17 +75,30 @@ pub fn open(window: SharedMem) -> Result<MmioTransport<'static>, MmioError> {
     if id == 0 {
         return Err(MmioError::EmptySlot);
     }
-    DeviceType::try_from(id).map_err(|_| MmioError::UnknownDevice(id))?;
+    DeviceType::try_from(id).map_err(|_| MmioError::UnknownDevice(id))
+}
+
+/// A transport for the device whose registers are in `window`. The device is not changed.
+///
+/// The drivers of the `virtio-drivers` crate, other than ours, wait without a limit when they give
+/// a queue back; so a device that they drive can stop them when they are dropped.
+///
+/// # Errors
+///
+/// See [`MmioError`].
+pub fn open(window: SharedMem<'static>) -> Result<MmioTransport<'static>, MmioError> {
+    let id = identify(window)?;
+    let header = window.base().cast::<VirtIOHeader>();
     // SAFETY: the window is as large as the header and aligned for it, and by the contract of
     // `SharedMem` it stays mapped while anything made from it is used. The registers are only
     // accessed through the transport from here on; others in the same page may be, by others.
     let transport = unsafe { MmioTransport::new(header, window.len()) };
-    transport.map_err(|_| MmioError::UnknownDevice(id))
+    transport.map_err(|_| MmioError::UnknownDevice(id as u32))
 }
 
 /// The status register alone of the device in `window`, for
 /// [`stop_at_end`](crate::virtio::negotiate::stop_at_end).
-pub fn status_register(window: SharedMem) -> Option<Registers> {
+pub fn status_register(window: SharedMem<'static>) -> Option<Registers> {
     Registers::new(window).slice(STATUS, 4)
 }
 
@@ -97,14 +106,14 @@ pub fn status_register(window: SharedMem) -> Option<Registers> {
 mod tests {
     use super::*;
     use crate::mem::DmaAllocator;
-    use crate::virtio::fake::HostDma;
+    use crate::virtio::fake::{HostDma, window};
     use virtio_drivers::transport::Transport;
 
     #[test]
     fn slots_are_told_apart() {
         let memory = HostDma::default().alloc(4096).unwrap();
         let slot = |magic: u32, version: u32, id: u32| {
-            let window = memory.mem().slice(0x200, 0x200).unwrap();
+            let window = window(&memory).slice(0x200, 0x200).unwrap();
             for (at, value) in [(0, magic), (4, version), (8, id)] {
                 window.write_u32(at, value).unwrap();
             }
@@ -122,7 +131,7 @@ mod tests {
     fn windows_are_checked_before_they_are_read() {
         let memory = HostDma::default().alloc(4096).unwrap();
         for (at, len) in [(0, 0xff), (1, 0x200), (0, 0)] {
-            let result = open(memory.mem().slice(at, len).unwrap());
+            let result = open(window(&memory).slice(at, len).unwrap());
             assert_eq!(result.err(), Some(MmioError::Window { len }));
         }
     }

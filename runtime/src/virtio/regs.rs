@@ -16,7 +16,7 @@ use crate::mem::SharedMem;
 /// As on the bus itself, what is outside of the window, or not aligned, reads as all ones, and
 /// writes to it go nowhere: offsets come from devices, and a device must not stop the driver.
 #[derive(Clone, Copy, Debug)]
-pub struct Registers(SharedMem);
+pub struct Registers(SharedMem<'static>);
 
 macro_rules! access {
     ($read:ident, $write:ident, $t:ty) => {
@@ -36,7 +36,7 @@ macro_rules! access {
 
 impl Registers {
     /// The registers in a window, which must be mapped as device memory.
-    pub const fn new(window: SharedMem) -> Registers {
+    pub const fn new(window: SharedMem<'static>) -> Registers {
         Registers(window)
     }
 

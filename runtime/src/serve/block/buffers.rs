@@ -150,7 +150,10 @@ impl Buffers {
     }
 
     /// Takes the status byte away from the writable bytes.
-    pub fn take_status<R>(&mut self, memory: &ClientMemory<R>) -> Result<SharedMem, RingError> {
+    pub fn take_status<R>(
+        &mut self,
+        memory: &ClientMemory<R>,
+    ) -> Result<SharedMem<'static>, RingError> {
         let addr = self.writable.take_last().ok_or(RingError::NoStatus)?;
         memory.translate(addr, 1).map_err(|_| RingError::NoStatus)
     }

@@ -25,7 +25,7 @@ const SEGMENTS_MAX: u32 = 1024;
 struct Request {
     op: Op,
     /// Where the answer goes.
-    status_byte: SharedMem,
+    status_byte: SharedMem<'static>,
     /// Bytes of data.
     bytes: u32,
     /// The worst that any part has reported.
@@ -184,7 +184,13 @@ impl BlockSession {
         Ok(true)
     }
 
-    fn accept<M>(&mut self, queues: &mut Queues<M>, head: u16, status_byte: SharedMem, job: &Job) {
+    fn accept<M>(
+        &mut self,
+        queues: &mut Queues<M>,
+        head: u16,
+        status_byte: SharedMem<'static>,
+        job: &Job,
+    ) {
         let request = Request {
             op: job.op,
             status_byte,
@@ -389,7 +395,7 @@ impl BlockSession {
 fn answer<M>(
     queues: &mut Queues<M>,
     head: u16,
-    status_byte: SharedMem,
+    status_byte: SharedMem<'static>,
     status: Status,
     written: u32,
 ) {

@@ -40,7 +40,7 @@ pub trait Peer {
 #[derive(Clone, Copy, Debug)]
 pub struct ClientOptions<O> {
     /// The configuration page: 4 KiB, aligned to 8 bytes, not yet shown to the client.
-    pub page: SharedMem,
+    pub page: SharedMem<'static>,
     /// How many dataspaces the client may register, 1 to 256.
     pub ds_max: usize,
     /// Offer the command register (feature 160).
@@ -192,7 +192,7 @@ impl<C: Class, P: Peer> Client<C, P> {
     pub fn register(
         &mut self,
         base: u64,
-        window: SharedMem,
+        window: SharedMem<'static>,
         runs: &[DmaRun],
         owner: P::Memory,
     ) -> crate::Result<()> {

@@ -272,7 +272,8 @@ impl<C: Class> ServedDevice for ClassDevice<C> {
         }
         let session = Session::new(factory)?;
         let options = ClientOptions {
-            page: session.page()?,
+            // SAFETY: the session becomes the client's peer, which goes after all that has the page.
+            page: unsafe { session.page()?.unbounded() },
             ds_max,
             command_register: true,
             class: self.scheduler.class().options(values),

@@ -84,7 +84,7 @@ impl Drop for Registered {
 
 /// What registration needs to know of a dataspace that was mapped.
 pub(super) struct Mapped {
-    pub window: SharedMem,
+    pub window: SharedMem<'static>,
     pub runs: Vec<DmaRun>,
     pub owner: Registered,
 }
@@ -125,7 +125,10 @@ pub(super) fn map(
     let runs = runs_from(&dma, before as u64, whole as u64);
     let options = AttachOptions { offset: range.offset, ..AttachOptions::memory(size) };
     let region = Region::attach(dataspace, &options.eager())?;
-    let window = region.mem().ok_or(Error::ACCESS)?;
+    // SAFETY: the owner below has the region, and stays as long as the entry of the window in the
+    // client's table, out of which everybody takes parts of it: rings and requests are given up
+    // before the table is cleared.
+    let window = unsafe { region.mem().ok_or(Error::ACCESS)?.unbounded() };
     counters.maps.set(counters.maps.get() + 1);
     // Its server was asked for its size and has answered, so the guard may ask it as well.
     let guarded = Guarded::new(&region, range.offset);

@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// The page, to be filled.
-    pub fn page(&self) -> Result<SharedMem> {
+    pub fn page(&self) -> Result<SharedMem<'_>> {
         self.page.mem().ok_or(Error::ACCESS)
     }
 

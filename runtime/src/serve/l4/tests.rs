@@ -107,7 +107,7 @@ struct World {
     detached: usize,
     attached: usize,
     /// Memory that was attached, in order.
-    regions: Vec<SharedMem>,
+    regions: Vec<SharedMem<'static>>,
     /// How often the interrupt of the disk was unmasked.
     unmasked: u32,
     /// The disk finishes nothing.
@@ -387,7 +387,7 @@ fn a_client_that_gives_its_device_up_at_once_is_noticed() {
 /// A client with its queue and a request to read in it.
 struct Reader {
     label: Word,
-    page: SharedMem,
+    page: SharedMem<'static>,
     guest: Guest,
 }
 

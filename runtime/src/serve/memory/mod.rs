@@ -77,7 +77,7 @@ pub struct NotMapped;
 
 struct Region<R> {
     base: u64,
-    window: SharedMem,
+    window: SharedMem<'static>,
     runs: Box<[DmaRun]>,
     /// The run that the last look-up ended in; requests tend to be neighbours.
     last_run: Cell<usize>,
@@ -148,7 +148,7 @@ impl<R> ClientMemory<R> {
     pub fn register(
         &mut self,
         base: u64,
-        window: SharedMem,
+        window: SharedMem<'static>,
         runs: &[DmaRun],
         owner: R,
     ) -> Result<(), RegisterError> {
@@ -217,7 +217,7 @@ impl<R> ClientMemory<R> {
     /// # Errors
     ///
     /// [`NotMapped`] if the bytes are not all inside *one* registered dataspace.
-    pub fn translate(&self, addr: u64, len: usize) -> Result<SharedMem, NotMapped> {
+    pub fn translate(&self, addr: u64, len: usize) -> Result<SharedMem<'static>, NotMapped> {
         let (region, offset) = self.find(addr, len as u64)?;
         // The offset is below the length of a window, which is a `usize`.
         region.window.slice(offset as usize, len).ok_or(NotMapped)

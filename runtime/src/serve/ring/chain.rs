@@ -53,7 +53,7 @@ pub struct Chain<'m, R> {
     memory: &'m ClientMemory<R>,
     limits: Limits,
     /// The table that is being walked: the queue's, or the indirect one.
-    table: SharedMem,
+    table: SharedMem<'static>,
     /// Number of descriptors in the table.
     entries: u32,
     next: Option<u16>,
@@ -69,7 +69,7 @@ pub struct Chain<'m, R> {
 
 impl<'m, R> Chain<'m, R> {
     pub(super) fn new(
-        table: SharedMem,
+        table: SharedMem<'static>,
         size: u16,
         head: u16,
         limits: Limits,

@@ -45,9 +45,9 @@ pub struct Limits {
 /// A queue whose memory has been checked and translated.
 #[derive(Debug)]
 pub struct Ring {
-    desc: SharedMem,
-    avail: SharedMem,
-    used: SharedMem,
+    desc: SharedMem<'static>,
+    avail: SharedMem<'static>,
+    used: SharedMem<'static>,
     size: u16,
     limits: Limits,
     /// The next entry of the available ring that we take.

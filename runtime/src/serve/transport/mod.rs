@@ -102,7 +102,7 @@ pub struct Identity<'a> {
 /// The device's side of one configuration page.
 #[derive(Debug)]
 pub struct Transport {
-    page: SharedMem,
+    page: SharedMem<'static>,
     offered: Features,
     negotiated: Features,
     status: u32,
@@ -126,7 +126,7 @@ impl Transport {
     ///
     /// [`Error::INVAL`] if the page is too small or not aligned, or the queues and the
     /// configuration do not fit into it.
-    pub fn new(page: SharedMem, identity: &Identity<'_>) -> crate::Result<Self> {
+    pub fn new(page: SharedMem<'static>, identity: &Identity<'_>) -> crate::Result<Self> {
         let queues_at = (page::DEVICE_CONFIG + identity.config_size).next_multiple_of(8);
         let end = queues_at + identity.queues.len() * qpage::SIZE;
         let aligned = (page.base().as_ptr() as usize).is_multiple_of(8);
@@ -158,7 +158,7 @@ impl Transport {
 
     /// The part of the page that holds the configuration of the class. After changing it on a
     /// living device call [`config_changed`](Self::config_changed).
-    pub fn config(&self) -> Option<SharedMem> {
+    pub fn config(&self) -> Option<SharedMem<'static>> {
         let len = self.queues_at - page::DEVICE_CONFIG;
         self.page.slice(page::DEVICE_CONFIG, len)
     }

@@ -35,7 +35,7 @@ pub(super) struct Entry {
 pub(super) struct Requests {
     /// `None` only after [`Requests::leak`].
     area: Option<DmaBuffer>,
-    mem: SharedMem,
+    mem: SharedMem<'static>,
     addr: u64,
     entries: Vec<Entry>,
     free: Vec<u16>,
@@ -45,7 +45,8 @@ impl Requests {
     pub(super) fn new(slots: u16, dma: &dyn DmaAllocator) -> Result<Requests, BlockError> {
         let bytes = usize::from(slots) * (SLOT_SIZE + RANGES_SIZE) + ID_ROOM;
         let area = dma.alloc(bytes).map_err(BlockError::Memory)?;
-        let (mem, addr) = (area.mem(), area.addr());
+        // SAFETY: the buffer is kept beside it or leaked, and both are private.
+        let (mem, addr) = (unsafe { area.mem().unbounded() }, area.addr());
         if mem.len() < bytes || addr.checked_add(bytes as u64).is_none() {
             return Err(BlockError::Memory(crate::Error::RANGE));
         }

@@ -169,20 +169,19 @@ fn discover(
         return Ok(None);
     }
     let registers = device.registers(0).map_err(failed("map its registers"))?;
-    let window =
-        registers.mem().ok_or(DiscoverError::Failed("map its registers", Error::ACCESS))?;
-    let transport = match mmio::open(window) {
+    let no_window = DiscoverError::Failed("map its registers", Error::ACCESS);
+    match mmio::identify(registers.mem().ok_or(no_window)?) {
         Err(MmioError::EmptySlot) => {
             log::debug!("device {}: no device in the slot", device.name());
             return Ok(None);
         }
-        opened => opened.map_err(DiscoverError::Mmio)?,
-    };
-    if !is_of_class(transport.device_type(), class, device) {
-        return Ok(None);
+        Err(e) => return Err(DiscoverError::Mmio(e)),
+        Ok(found) if is_of_class(found, class, device) => {}
+        Ok(_) => return Ok(None),
     }
     // The driver stays for as long as the program, and so do the registers.
-    core::mem::forget(registers);
+    let window = registers.leak().ok_or(no_window)?;
+    let transport = mmio::open(window).map_err(DiscoverError::Mmio)?;
     let kind = if transport.requires_legacy_layout() { "legacy MMIO" } else { "MMIO" };
     let line = device.interrupt(0).map_err(failed("bind its interrupt"))?;
     let stop = mmio::status_register(window).map(stop_at_end);

@@ -11,7 +11,7 @@ use crate::mem::{DmaAllocator, DmaBuffer, SharedMem};
 
 thread_local! {
     /// Everything that devices of this thread may access.
-    static LIVE: RefCell<BTreeMap<u64, SharedMem>> = const { RefCell::new(BTreeMap::new()) };
+    static LIVE: RefCell<BTreeMap<u64, SharedMem<'static>>> = const { RefCell::new(BTreeMap::new()) };
     static NEXT: Cell<u64> = const { Cell::new(0x4000_0000) };
 }
 
@@ -44,19 +44,26 @@ impl DmaAllocator for HostDma {
         let addr = NEXT.get();
         NEXT.set(addr + len as u64 + 4096);
         LIVE.with_borrow_mut(|live| live.insert(addr, mem));
-        Ok(DmaBuffer::from_parts(mem, addr, free, 0))
+        // SAFETY: as allocated, until `free` is called.
+        Ok(unsafe { DmaBuffer::from_parts(mem, addr, free, 0) })
     }
 }
 
-fn free(mem: SharedMem, addr: u64, _tag: usize) {
+fn free(mem: SharedMem<'static>, addr: u64, _tag: usize) {
     LIVE.with_borrow_mut(|live| live.remove(&addr)).expect("freed twice");
     let layout = Layout::from_size_align(mem.len(), 4096).unwrap();
     // SAFETY: allocated with this layout by `alloc`, and freed once, as the line above checks.
     unsafe { dealloc(mem.base().as_ptr(), layout) };
 }
 
+/// The memory of a buffer without a limit of its life.
+pub(crate) fn window(buffer: &DmaBuffer) -> SharedMem<'static> {
+    // SAFETY: tests keep their buffers to the end.
+    unsafe { buffer.mem().unbounded() }
+}
+
 /// What a device sees at a bus address. Panics, as an IOMMU would fault, if it may not.
-pub(crate) fn device_view(addr: u64, len: usize) -> SharedMem {
+pub(crate) fn device_view(addr: u64, len: usize) -> SharedMem<'static> {
     LIVE.with_borrow(|live| {
         let (base, mem) = live.range(..=addr).next_back().expect("DMA below all memory");
         let offset = usize::try_from(addr - base).unwrap();

@@ -6,4 +6,4 @@ mod dma;
 
 pub(crate) use block::Disk;
 pub(crate) use device::{Device, FakeTransport};
-pub(crate) use dma::HostDma;
+pub(crate) use dma::{HostDma, window};

@@ -13,7 +13,7 @@ const PAGE_SIZE: usize = 4096;
 /// who may use it again when the driver is gone.
 #[derive(Debug)]
 pub struct Arena {
-    window: SharedMem,
+    window: SharedMem<'static>,
     addr: u64,
     next: Cell<usize>,
 }
@@ -25,7 +25,7 @@ impl Arena {
     /// # Errors
     ///
     /// [`crate::Error::INVAL`] if they are not aligned or addresses would wrap.
-    pub fn new(window: SharedMem, addr: u64) -> crate::Result<Arena> {
+    pub fn new(window: SharedMem<'static>, addr: u64) -> crate::Result<Arena> {
         let base = window.base().as_ptr() as usize;
         let aligned = base.is_multiple_of(PAGE_SIZE) && addr.is_multiple_of(PAGE_SIZE as u64);
         if !aligned || addr.checked_add(window.len() as u64).is_none() {
@@ -46,6 +46,8 @@ impl DmaAllocator for Arena {
         let size = bytes.max(1).checked_next_multiple_of(PAGE_SIZE).ok_or(crate::Error::NOMEM)?;
         let mem = self.window.slice(at, size).ok_or(crate::Error::NOMEM)?;
         self.next.set(at + size);
-        Ok(DmaBuffer::from_parts(mem, self.addr + at as u64, |_, _, _| {}, 0))
+        // SAFETY: a part of the window that nobody else gets, at the address where the window is; the
+        // window stays.
+        Ok(unsafe { DmaBuffer::from_parts(mem, self.addr + at as u64, |_, _, _| {}, 0) })
     }
 }

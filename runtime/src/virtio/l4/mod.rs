@@ -26,12 +26,17 @@ use crate::mem::SharedMem;
 use crate::virtio::spec::l4page::{self as page, queue as qpage};
 
 /// The messages of an l4virtio device's gate, and its notification.
-pub trait L4Device {
+///
+/// # Safety
+///
+/// The memory of [`page`](Self::page) must stay where it is and mapped until the value is dropped, also
+/// if the value moves.
+pub unsafe trait L4Device {
     /// A dataspace that can be registered; usually a capability.
     type Memory: Clone;
 
     /// The configuration page, mapped for as long as this value lives.
-    fn page(&self) -> SharedMem;
+    fn page(&self) -> SharedMem<'_>;
 
     /// Operation 0: sets the status. Returns when the server has done so.
     ///
@@ -127,7 +132,7 @@ struct Registration<M> {
 #[derive(Debug)]
 pub struct L4Transport<D: L4Device> {
     device: D,
-    page: SharedMem,
+    page: SharedMem<'static>,
     kind: DeviceType,
     queues_at: usize,
     queues: u16,
@@ -145,7 +150,8 @@ impl<D: L4Device> L4Transport<D> {
     ///
     /// See [`L4Error`].
     pub fn new(device: D) -> Result<Self, L4Error> {
-        let page = device.page();
+        // SAFETY: the page stays until the device is dropped, which is kept together with it.
+        let page = unsafe { device.page().unbounded() };
         if page.len() < page::SIZE || !(page.base().as_ptr() as usize).is_multiple_of(8) {
             return Err(L4Error::Page);
         }
@@ -223,7 +229,7 @@ impl<D: L4Device> L4Transport<D> {
     }
 
     /// The structure of a queue in the page.
-    fn queue(&self, queue: u16) -> Option<SharedMem> {
+    fn queue(&self, queue: u16) -> Option<SharedMem<'static>> {
         let at = self.queues_at + usize::from(queue) * qpage::SIZE;
         (queue < self.queues).then(|| self.page.slice(at, qpage::SIZE)).flatten()
     }

@@ -13,7 +13,7 @@ use crate::serve::block::{Backend, Block, BlockOptions, Completion, SectorRange,
 use crate::serve::client::{ClientOptions, Peer};
 use crate::serve::scheduler::{ClientId, NextStep, Scheduler};
 use crate::virtio::block::{BlockDevice, BlockError, Options};
-use crate::virtio::fake::{Device, Disk, FakeTransport, HostDma};
+use crate::virtio::fake::{Device, Disk, FakeTransport, HostDma, window};
 use crate::virtio::negotiate::InitError;
 use crate::virtio::queue::QueueError;
 use crate::virtio::spec::block::{Info, Op, Status};
@@ -85,11 +85,12 @@ struct World {
 #[derive(Clone)]
 struct Gate(Rc<RefCell<World>>);
 
-impl L4Device for Gate {
+// SAFETY: the page is in the world, which the gate keeps.
+unsafe impl L4Device for Gate {
     type Memory = Rc<DmaBuffer>;
 
-    fn page(&self) -> SharedMem {
-        self.0.borrow().page.mem()
+    fn page(&self) -> SharedMem<'_> {
+        window(&self.0.borrow().page)
     }
     fn set_status(&mut self, status: u32) -> crate::Result<()> {
         let world = &mut *self.0.borrow_mut();
@@ -113,7 +114,7 @@ impl L4Device for Gate {
             return Err(crate::Error::NOMEM);
         }
         world.registrations += 1;
-        let window = memory.mem().slice(offset as usize, size as usize).unwrap();
+        let window = window(memory).slice(offset as usize, size as usize).unwrap();
         let run = DmaRun { offset: 0, len: size, addr: memory.addr() + offset };
         world.server.client(world.client)?.register(base, window, &[run], ())
     }
@@ -134,7 +135,7 @@ fn world() -> Rc<RefCell<World>> {
     let mut server = Scheduler::new(Block::new(Local(driver)).unwrap());
     let whole = BlockOptions::whole(server.class().info());
     let class = BlockOptions { queue_size: 64, id: *b"client's disk\0\0\0\0\0\0\0", ..whole };
-    let options = ClientOptions { page: page.mem(), ds_max: 2, command_register: false, class };
+    let options = ClientOptions { page: window(&page), ds_max: 2, command_register: false, class };
     let irqs = Irqs::default();
     let client = server.add_client(options, irqs.clone()).unwrap();
     let (registrations, kicks, refuse_memory) = (0, 0, false);
@@ -155,7 +156,7 @@ fn connect(world: &Rc<RefCell<World>>) -> Result<Client, BlockError> {
     let data = Rc::new(HostDma::default().alloc(1 << 16).unwrap());
     let at = transport.register(rings.clone(), 0, 1 << 18).unwrap();
     let data_at = transport.register(data.clone(), 0, 1 << 16).unwrap();
-    let arena = Arena::new(rings.mem(), at).unwrap();
+    let arena = Arena::new(window(&rings), at).unwrap();
     let options = Options { polls: 1000, ..Options::default() };
     Ok(Client { disk: BlockDevice::new(transport, &arena, options)?, data, data_at })
 }
@@ -230,15 +231,15 @@ fn a_refused_dataspace_is_a_failed_device() {
 #[test]
 fn an_arena_gives_out_pages_until_it_is_empty() {
     let memory = HostDma::default().alloc(3 * 4096).unwrap();
-    let arena = Arena::new(memory.mem(), 0x20_0000).unwrap();
+    let arena = Arena::new(window(&memory), 0x20_0000).unwrap();
     assert_eq!(arena.alloc(1).unwrap().addr(), 0x20_0000);
     assert_eq!(arena.alloc(4097).unwrap().addr(), 0x20_1000);
     assert_eq!(arena.alloc(1).err(), Some(crate::Error::NOMEM));
     assert_eq!(arena.alloc(usize::MAX).err(), Some(crate::Error::NOMEM));
     assert_eq!(arena.left(), 0);
-    assert!(Arena::new(memory.mem(), 0x10).is_err());
+    assert!(Arena::new(window(&memory), 0x10).is_err());
     let transport = L4Transport::new(Gate(world())).unwrap();
-    let small = Arena::new(memory.mem(), 0x20_0000).unwrap();
+    let small = Arena::new(window(&memory), 0x20_0000).unwrap();
     let error = BlockDevice::new(transport, &small, Options::default()).err();
     let none = QueueError::Memory(crate::Error::NOMEM);
     assert_eq!(error, Some(BlockError::Queue(none)));
@@ -248,7 +249,7 @@ fn an_arena_gives_out_pages_until_it_is_empty() {
 fn pages_are_checked_before_they_are_believed() {
     let result = |at: usize, value: u32| {
         let world = world();
-        let page = world.borrow().page.mem();
+        let page = window(&world.borrow().page);
         page.write_u32(at, value).unwrap();
         L4Transport::new(Gate(world)).err()
     };

@@ -139,7 +139,7 @@ fn take_capability<F: PciFunction>(
 /// Maps each BAR once.
 pub(super) struct Bars<'a, F: PciFunction> {
     pub(super) function: &'a mut F,
-    pub(super) mapped: [Option<SharedMem>; LAST_BAR as usize + 1],
+    pub(super) mapped: [Option<SharedMem<'static>>; LAST_BAR as usize + 1],
 }
 
 impl<F: PciFunction> Bars<'_, F> {
@@ -162,7 +162,7 @@ impl<F: PciFunction> Bars<'_, F> {
         Ok(Registers::new(part))
     }
 
-    fn bar(&mut self, bar: u8) -> Result<SharedMem, PciError> {
+    fn bar(&mut self, bar: u8) -> Result<SharedMem<'static>, PciError> {
         let Some(place) = self.mapped.get_mut(usize::from(bar)) else {
             return Err(PciError::Bar { bar, error: crate::Error::RANGE });
         };
@@ -170,6 +170,9 @@ impl<F: PciFunction> Bars<'_, F> {
             return Ok(*window);
         }
         let window = self.function.map_bar(bar).map_err(|error| PciError::Bar { bar, error })?;
+        // SAFETY: it stays until the function is dropped, and who has the structures keeps the function
+        // beside them.
+        let window = unsafe { window.unbounded() };
         *place = Some(window);
         Ok(window)
     }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::mem::{DmaAllocator, DmaBuffer, SharedMem};
-use crate::virtio::fake::HostDma;
+use crate::virtio::fake::{HostDma, window};
 
 const BAR_SIZE: usize = 0x4000;
 const NOTIFY_AT: usize = 0x3000;
@@ -19,7 +19,8 @@ struct FakeFunction {
     maps: u32,
 }
 
-impl PciFunction for FakeFunction {
+// SAFETY: the buffers are kept, and never replaced.
+unsafe impl PciFunction for FakeFunction {
     fn cfg_read(&mut self, offset: u16, width: Width) -> crate::Result<u32> {
         let bytes = width as usize / 8;
         assert_eq!(usize::from(offset) % bytes, 0, "unaligned access");
@@ -35,7 +36,7 @@ impl PciFunction for FakeFunction {
         Ok(())
     }
 
-    fn map_bar(&mut self, index: u8) -> crate::Result<SharedMem> {
+    fn map_bar(&mut self, index: u8) -> crate::Result<SharedMem<'_>> {
         self.maps += 1;
         let bar = self.bars[usize::from(index)].as_ref().ok_or(crate::Error::NOENT)?;
         Ok(bar.mem().slice(0, BAR_SIZE).unwrap())
@@ -141,7 +142,7 @@ fn messages_are_written_and_vectors_set_after_each_reset() {
     let config = &transport._function.config;
     assert_eq!(config[0x93] & 0xc0, 0x80, "enabled, not masked");
     assert_eq!(config[5] & 4, 4, "the line is off");
-    let table = Registers::new(transport._function.bars[1].as_ref().unwrap().mem());
+    let table = Registers::new(window(transport._function.bars[1].as_ref().unwrap()));
     assert_eq!(table.read_u32(16), 0x0800_0040);
     assert_eq!((table.read_u32(20), table.read_u32(24), table.read_u32(28)), (1, 77, 0));
     let common = common_of(&transport);

@@ -52,9 +52,9 @@ impl Desc {
 pub(super) struct Ring {
     /// `None` only after [`Ring::leak`].
     area: Option<DmaBuffer>,
-    desc: SharedMem,
-    avail: SharedMem,
-    used: SharedMem,
+    desc: SharedMem<'static>,
+    avail: SharedMem<'static>,
+    used: SharedMem<'static>,
     addr: [u64; 3],
     size: u16,
 }
@@ -64,7 +64,8 @@ impl Ring {
         let used_at = (desc_bytes(size) + avail_bytes(size)).next_multiple_of(USED_ALIGN);
         let bytes = used_at + used_bytes(size);
         let area = dma.alloc(bytes).map_err(QueueError::Memory)?;
-        let (mem, base) = (area.mem(), area.addr());
+        // SAFETY: the buffer is kept beside the parts or leaked, and all of them are private.
+        let (mem, base) = (unsafe { area.mem().unbounded() }, area.addr());
         let end = base.checked_add(bytes as u64).ok_or(QueueError::Address(base))?;
         if !base.is_multiple_of(USED_ALIGN as u64) || (legacy && end > LEGACY_ADDRESS_LIMIT) {
             return Err(QueueError::Address(base));
@@ -153,7 +154,7 @@ impl Words for Ring {
 pub(super) struct Tables {
     /// `None` only after [`Tables::leak`].
     area: Option<DmaBuffer>,
-    mem: SharedMem,
+    mem: SharedMem<'static>,
     addr: u64,
     entries: u16,
 }
@@ -168,7 +169,9 @@ impl Tables {
         let area = dma.alloc(bytes).map_err(QueueError::Memory)?;
         let addr = area.addr();
         addr.checked_add(bytes as u64).ok_or(QueueError::Address(addr))?;
-        let mem = area.mem().slice(0, bytes).ok_or(QueueError::Address(addr))?;
+        // SAFETY: the buffer is kept beside it or leaked, and both are private.
+        let mem = unsafe { area.mem().unbounded() };
+        let mem = mem.slice(0, bytes).ok_or(QueueError::Address(addr))?;
         Ok(Tables { area: Some(area), mem, addr, entries })
     }
 

@@ -53,8 +53,9 @@ fn blocking(env: &'static Env, options: &Options) -> Result<usize, String> {
                 return baseline(&device, transport, options);
             }
         } else if let Ok(registers) = device.registers(0)
-            && let Some(transport) = registers.mem().and_then(|window| mmio::open(window).ok())
-            && transport.device_type() == DeviceType::Block
+            && let Some(window) = registers.mem()
+            && mmio::identify(window) == Ok(DeviceType::Block)
+            && let Some(transport) = registers.leak().and_then(|window| mmio::open(window).ok())
         {
             return baseline(&device, transport, options);
         }

@@ -51,7 +51,7 @@ fn blocking(env: &Env) -> Result<Blocking<ServedHal, L4Transport<Connection>, tr
     let memory = DriverMemory::new(SHARED).map_err(|e| format!("memory: {e}"))?;
     let mut transport = L4Transport::new(connect(env)?).map_err(|e| e.to_string())?;
     let base = transport.register(memory.clone(), 0, SHARED as u64).map_err(|e| e.to_string())?;
-    let arena = Arena::new(memory.mem(), base).map_err(|e| e.to_string())?;
+    let arena = Arena::new(memory.leak(), base).map_err(|e| e.to_string())?;
     // The driver's memory is found by its type, so it stays for as long as the program.
     core::mem::forget(memory);
     ServedHal::register(Box::leak(Box::new(Mutex::new(arena)))).map_err(|e| e.to_string())?;

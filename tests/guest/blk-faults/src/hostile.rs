@@ -62,12 +62,12 @@ pub struct Hostile {
     /// The capability.
     pub gate: Cap<DeviceGate>,
     /// The configuration page.
-    pub page: SharedMem,
+    pub page: SharedMem<'static>,
     /// Everything that is registered, if the case does so.
     pub memory: DriverMemory,
     /// The interrupt with which the server is told.
     pub kick: Cap<Irq>,
-    mem: SharedMem,
+    mem: SharedMem<'static>,
     interrupt: Cap<Semaphore>,
     queue: usize,
     offered: u16,
@@ -88,12 +88,15 @@ impl Hostile {
         let gate = create_device(&rig.server, &all, Duration::from_secs(1));
         let gate = named("create device", gate)?;
         let region = named("page", gate.config_page())?;
-        let page = region.mem().ok_or("page is read-only")?;
+        // SAFETY: the region is kept in the same value; cases use the window while they have that.
+        let page = unsafe { region.mem().ok_or("page is read-only")?.unbounded() };
         let kick = named("notification", gate.notification_irq(0))?;
         let interrupt = named("semaphore", rig.env.factory().semaphore())?;
         named("bind", gate.icu().bind(0, &interrupt.as_irq()))?;
         let memory = named("memory", DriverMemory::new(SIZE))?;
-        let (mem, queue) = (memory.mem(), page.read_u32(page::QUEUES_OFFSET).unwrap_or(0) as usize);
+        // SAFETY: as above.
+        let mem = unsafe { memory.mem().unbounded() };
+        let queue = page.read_u32(page::QUEUES_OFFSET).unwrap_or(0) as usize;
         let (offered, seen) = (0, 0);
         let _page = region;
         Ok(Hostile { gate, page, memory, kick, mem, interrupt, queue, offered, seen, _page })

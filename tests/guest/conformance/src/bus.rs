@@ -79,9 +79,13 @@ fn pci(env: &'static Env) -> Outcome {
         let (vendor, id) = pci.id()?;
         println!("pci {vendor:04x}:{id:04x} class {:06x}", pci.class()?);
         same("vendor by 16 bits", pci.cfg_read(0, Width::Word)?, vendor.into())?;
-        let mapped = (0..6).filter_map(|i| pci.map_bar(i).ok()).collect::<Vec<_>>();
-        check("a BAR of memory", !mapped.is_empty())?;
-        check("readable", mapped.iter().all(|m| m.read_u32(0).is_some()))?;
+        let mut mapped = 0;
+        for index in 0..6 {
+            let Ok(bar) = pci.map_bar(index) else { continue };
+            check("readable", bar.read_u32(0).is_some())?;
+            mapped += 1;
+        }
+        check("a BAR of memory", mapped > 0)?;
         same("no seventh BAR", pci.map_bar(6).map(drop).err(), Some(Error::INVAL))?;
     }
     Ok(())

@@ -32,7 +32,7 @@ pub fn info() -> Info {
 
 /// Memory of a client as the device sees it: pages in reverse order from a base on.
 pub struct DmaMemory {
-    pub mem: SharedMem,
+    pub mem: SharedMem<'static>,
     pub base: u64,
     /// Whether the server has mapped it.
     pub mapped: Rc<Cell<bool>>,
@@ -160,7 +160,7 @@ impl Disk {
     }
 
     /// Where a segment is, which must be inside one page.
-    fn find(&self, addr: u64, len: usize) -> (SharedMem, usize) {
+    fn find(&self, addr: u64, len: usize) -> (SharedMem<'static>, usize) {
         let inside = |m: &&DmaMemory| addr >= m.base && addr - m.base < m.mem.len() as u64;
         let memory = self.memory.iter().find(inside).expect("DMA to nowhere");
         assert!(memory.mapped.get(), "DMA to memory that is not mapped any more");

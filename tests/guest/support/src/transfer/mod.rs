@@ -16,7 +16,7 @@ const PATIENCE: Timeout = Timeout::from_micros(600_000_000);
 /// What takes requests; [`Disk`] outside of tests.
 pub trait Requests {
     /// Memory for data.
-    fn data(&self) -> SharedMem;
+    fn data(&self) -> SharedMem<'_>;
 
     /// Stages a request, see [`Disk::submit`].
     ///
@@ -47,7 +47,7 @@ pub trait Requests {
 }
 
 impl Requests for Disk {
-    fn data(&self) -> SharedMem {
+    fn data(&self) -> SharedMem<'_> {
         Disk::data(self)
     }
 
@@ -143,7 +143,7 @@ impl Plan {
     pub fn run<E>(
         &self,
         disk: &mut impl Requests,
-        mut visit: impl FnMut(u64, SharedMem) -> Result<(), E>,
+        mut visit: impl FnMut(u64, SharedMem<'_>) -> Result<(), E>,
     ) -> Result<(), TransferError<E>> {
         let mut done = vec![false; self.depth];
         let (mut staged, mut taken) = (0, 0);
@@ -176,7 +176,7 @@ impl Plan {
         disk: &mut impl Requests,
         mut staged: u64,
         taken: u64,
-        visit: &mut impl FnMut(u64, SharedMem) -> Result<(), E>,
+        visit: &mut impl FnMut(u64, SharedMem<'_>) -> Result<(), E>,
     ) -> Result<u64, TransferError<E>> {
         while staged < self.requests() && staged - taken < self.depth as u64 {
             let (position, len) = self.request(staged);
@@ -194,7 +194,11 @@ impl Plan {
     }
 
     /// The memory of request `n`.
-    fn memory<E>(&self, disk: &impl Requests, n: u64) -> Result<SharedMem, TransferError<E>> {
+    fn memory<'d, E>(
+        &self,
+        disk: &'d impl Requests,
+        n: u64,
+    ) -> Result<SharedMem<'d>, TransferError<E>> {
         let (position, len) = self.request(n);
         let window = disk.data().slice(self.slot(n) * self.chunk as usize, len as usize);
         window.ok_or(TransferError::Refused(position / SECTOR_SIZE, SubmitError::Invalid))

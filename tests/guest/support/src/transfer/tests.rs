@@ -28,11 +28,13 @@ impl Fake {
         (op, sector, offset, len, tag): (Op, u64, usize, u32, u32),
     ) -> Completion {
         let at = sector as usize * 512;
-        let (len, window) = (len as usize, self.data());
-        let disk = &mut self.disk[at..at + len];
-        match op {
-            Op::Read => window.write_bytes(offset, disk).unwrap(),
-            _ => window.read_bytes(offset, disk).unwrap(),
+        let range = at..at + len as usize;
+        if op == Op::Read {
+            self.data().write_bytes(offset, &self.disk[range]).unwrap();
+        } else {
+            let mut bytes = vec![0; range.len()];
+            self.data().read_bytes(offset, &mut bytes).unwrap();
+            self.disk[range].copy_from_slice(&bytes);
         }
         let failed = self.fail_sector == Some(sector);
         let status = if failed { Status::IoErr } else { Status::Ok };
@@ -41,7 +43,7 @@ impl Fake {
 }
 
 impl Requests for Fake {
-    fn data(&self) -> SharedMem {
+    fn data(&self) -> SharedMem<'_> {
         let base = NonNull::new(self.memory.as_ptr().cast_mut().cast()).unwrap();
         // SAFETY: the vector is never moved, resized or looked at in another way.
         unsafe { SharedMem::new(base, self.memory.len() * 8) }
@@ -116,7 +118,7 @@ fn a_range_is_read_in_order_whatever_the_order_of_answers() {
 fn a_range_is_written_and_nothing_else() {
     let mut fake = Fake::new(2);
     let before = fake.disk.clone();
-    let fill = |position: u64, mem: SharedMem| {
+    let fill = |position: u64, mem: SharedMem<'_>| {
         let bytes: Vec<u8> = (0..mem.len()).map(|i| !(position as usize + i) as u8).collect();
         mem.write_bytes(0, &bytes).ok_or("outside")
     };
@@ -129,7 +131,7 @@ fn a_range_is_written_and_nothing_else() {
 
 #[test]
 fn failures_are_named_by_their_sector() {
-    let ok = |_: u64, _: SharedMem| Ok::<(), &str>(());
+    let ok = |_: u64, _: SharedMem<'_>| Ok::<(), &str>(());
     let mut fake = Fake::new(9);
     fake.fail_sector = Some(9);
     let error = plan(Op::Read, 4).run(&mut fake, ok);
