@@ -27,6 +27,9 @@ pub struct Placed<T> {
 /// What the text holds at one place.
 type Node = Placed<Shape>;
 
+/// A key and what belongs to it.
+pub type Keyed<T> = (Placed<String>, T);
+
 /// What a value of the text is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Shape {
@@ -43,7 +46,7 @@ enum Shape {
     /// A list.
     List(Vec<Node>),
     /// A table (TOML) or mapping (YAML), in the order of the text.
-    Table(Vec<(Placed<String>, Node)>),
+    Table(Vec<Keyed<Node>>),
 }
 
 /// The language of a text.

@@ -1,6 +1,6 @@
 //! A table that is taken apart key by key.
 
-use super::{Document, Language, Node, Placed, Shape};
+use super::{Document, Keyed, Language, Node, Placed, Shape};
 use crate::{Diagnostic, Position, nearest};
 
 /// A table of TOML or a mapping of YAML that is being taken apart.
@@ -11,7 +11,7 @@ pub struct Table<'d> {
     document: &'d Document,
     /// The way to it from the root, for messages; empty for the root.
     name: String,
-    entries: Vec<(Placed<String>, Node)>,
+    entries: Vec<Keyed<Node>>,
     at: Position,
     /// The keys that were asked for.
     known: Vec<&'static str>,
@@ -51,12 +51,7 @@ fn all<T>(items: impl Iterator<Item = Option<T>>) -> Option<Vec<T>> {
 }
 
 impl<'d> Table<'d> {
-    fn new(
-        document: &'d Document,
-        name: String,
-        entries: Vec<(Placed<String>, Node)>,
-        at: Position,
-    ) -> Self {
+    fn new(document: &'d Document, name: String, entries: Vec<Keyed<Node>>, at: Position) -> Self {
         Self { document, name, entries, at, known: Vec::new() }
     }
 
@@ -269,25 +264,25 @@ impl<'d> Table<'d> {
     }
 
     /// All keys of a table whose keys are data, each with its string.
-    pub fn strings_by_key(&self) -> Option<Vec<(Placed<String>, Placed<String>)>> {
+    pub fn strings_by_key(&self) -> Option<Vec<Keyed<Placed<String>>>> {
         self.by_key(|key, node| self.as_string(&key.value, "a string", node))
     }
 
     /// All keys of a table whose keys are data, each with its table.
-    pub fn tables_by_key(&self) -> Option<Vec<(Placed<String>, Table<'d>)>> {
+    pub fn tables_by_key(&self) -> Option<Vec<Keyed<Table<'d>>>> {
         let wanted = self.document.language.table();
         self.by_key(|key, node| self.as_table(&key.value, self.way(&key.value), wanted, node))
     }
 
     /// All keys of a table whose keys are data, each with its list of strings.
-    pub fn lists_by_key(&self) -> Option<Vec<(Placed<String>, Vec<Placed<String>>)>> {
+    pub fn lists_by_key(&self) -> Option<Vec<Keyed<Vec<Placed<String>>>>> {
         self.by_key(|key, node| self.as_strings(&key.value, node))
     }
 
     fn by_key<T>(
         &self,
         value: impl Fn(&Placed<String>, Node) -> Option<T>,
-    ) -> Option<Vec<(Placed<String>, T)>> {
+    ) -> Option<Vec<Keyed<T>>> {
         all(self.entries.iter().cloned().map(|(key, node)| {
             let value = value(&key, node)?;
             Some((key, value))

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
-use super::{Node, Placed, Shape};
+use super::{Keyed, Node, Placed, Shape};
 use crate::{Diagnostic, Position};
 
 /// Levels of nesting that a manifest can have; four are used.
@@ -35,7 +35,7 @@ enum Open {
 
 #[derive(Default)]
 struct OpenMap {
-    entries: Vec<(Placed<String>, Node)>,
+    entries: Vec<Keyed<Node>>,
     /// The keys so far.
     keys: HashSet<String>,
     /// The key whose value has not come.
