@@ -8,5 +8,9 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if let Err(error) = l4re_files::interrupt::clean_up() {
+        // Everything else works as well.
+        eprintln!("packager: drafts are not removed on an interrupt: {error}");
+    }
     l4re_packager::cli::main()
 }

@@ -297,6 +297,129 @@ fn links_that_lead_out_of_the_tree_are_refused() {
     }
 }
 
+/// A header that no object can be compiled without is an error; one that a rule beside the driver
+/// makes can be added.
+#[test]
+fn a_header_that_is_nowhere_is_an_error() {
+    let add = |root: &Path, file: &str, text: &str| {
+        let file = root.join(file);
+        fs::write(&file, fs::read_to_string(&file).unwrap() + text).unwrap();
+    };
+    let (_dir, root) = tree();
+    add(&root, "drivers/net/toy/toy_main.c", "\n#include <asm/masks.h>\n");
+    let message = refusal(&options(&root, "TOY"), &root);
+    assert!(message.contains("drivers/net/toy/toy_main.c:"), "{message}");
+    let says = "error: includes asm/masks.h, which is not there: drivers/net/toy/toy_main.o cannot";
+    assert!(message.contains(says), "{message}");
+    assert!(!root.with_file_name("out").exists());
+    // The tree lists it, and only its make has the rule.
+    add(&root, "arch/arm64/include/asm/Kbuild", "\ngenerated-y += masks.h\n");
+    let message = refusal(&options(&root, "TOY"), &root);
+    let says =
+        "asm/masks.h is made by a rule that only the tree's make knows (included for drivers";
+    assert!(message.contains(says), "{message}");
+    assert!(!root.with_file_name("out").exists());
+
+    let (_dir, root) = tree();
+    add(&root, "drivers/net/toy/toy_main.c", "\n#include \"made.h\"\n");
+    add(&root, "drivers/net/toy/Makefile", "\n$(obj)/made.h: $(src)/made.pl\n\tperl $< >$@\n");
+    let (_, report) = run(&options(&root, "TOY")).unwrap_or_else(|f| panic!("{f}"));
+    assert!(format!("{report:?}").contains("includes made.h, which a rule"), "{report:?}");
+}
+
+#[test]
+fn a_tree_in_a_folder_that_make_refuses_is_refused_as_make_does() {
+    for name in ["my tree", "my:tree"] {
+        let (dir, root) = tree();
+        let moved = dir.path().canonicalize().unwrap().join(name);
+        fs::rename(&root, &moved).unwrap();
+        let message = refusal(&options(&moved, "TOY"), &moved);
+        assert!(message.contains("main directory cannot contain spaces nor colons"), "{message}");
+    }
+}
+
+/// What a Makefile of a folder says reaches the compiler only if it changes nothing but the code.
+#[test]
+fn flags_that_run_a_program_or_name_a_file_are_not_taken_from_a_tree() {
+    let (dir, root) = tree();
+    let mark = dir.path().canonicalize().unwrap().join("mark");
+    let mark = mark.display();
+    let script = dir.path().join("run");
+    fs::write(&script, format!("#!/bin/sh\ntouch {mark}\n")).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&script, mode).unwrap();
+    let makefile = root.join("drivers/net/toy/Makefile");
+    let before = fs::read_to_string(&makefile).unwrap();
+    let run_it = script.display();
+    for flags in [
+        format!("-wrapper {run_it}"),
+        format!("-wrapper sh,-c,{run_it}"),
+        format!("-B{}/", dir.path().display()),
+        format!("-fplugin={mark}"),
+        format!("-specs={run_it}"),
+        format!("-MD -MF {mark}"),
+        format!("-ftest-coverage -fprofile-note={mark}"),
+        format!("-fcallgraph-info -dumpdir {mark}"),
+        format!("-fdump-tree-all={mark}"),
+        format!("-Wa,-al={mark}"),
+        format!("-Wp,-MD,{mark}"),
+        format!("@{run_it}"),
+        format!("-save-temps -o {mark}"),
+    ] {
+        // Asked about: nobody answers, and the driver is built without.
+        let probe = flags.replace(',', "$(comma)");
+        let text = format!("{before}\nccflags-y += $(call cc-option,{probe})\n");
+        fs::write(&makefile, text).unwrap();
+        let mut options = options(&root, "TOY");
+        options.destination = Destination::Replace(root.with_file_name("out"));
+        let (extracted, _) = run(&options).unwrap_or_else(|f| panic!("{flags}: {f}"));
+        let folder = dir.path().to_string_lossy().into_owned();
+        let module = &extracted.workspace.manifest.modules[0];
+        assert!(!format!("{:?}", module.cflags).contains(&folder), "{flags}: {module:?}");
+        // Told: refused.
+        fs::write(&makefile, format!("{before}\nccflags-y += {flags}\n")).unwrap();
+        let message = refusal(&options, &root);
+        assert!(message.starts_with("drivers/net/toy/Makefile: error: "), "{message}");
+        let names = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<_> = names.collect();
+        names.sort();
+        assert_eq!(names, ["out", "run", "tree"], "{flags}");
+    }
+}
+
+/// Whatever the tree has in place of a file: said, and never waited for.
+#[test]
+fn pipes_and_devices_of_a_tree_are_no_files() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    for file in [
+        "Makefile",
+        "Kconfig",
+        "drivers/net/Kconfig",
+        "drivers/net/toy/Makefile",
+        "drivers/net/toy/toy_main.c",
+        "drivers/net/toy/toy.h",
+        "include/linux/kconfig.h",
+        "kernel/configs/tiny.config",
+        "arch/arm64/Makefile",
+        "arch/arm64/include/asm/Kbuild",
+    ] {
+        for device in [false, true] {
+            let (_dir, root) = tree();
+            fs::remove_file(root.join(file)).unwrap();
+            if device {
+                symlink("/dev/zero", root.join(file)).unwrap();
+            } else {
+                mknodat(CWD, root.join(file), FileType::Fifo, Mode::RUSR, 0).unwrap();
+            }
+            // It ends; whether the file was needed is another question.
+            if let Err(failure) = run(&options(&root, "TOY")) {
+                assert!(failure.to_string().contains("error: "), "{failure}");
+                assert!(!root.with_file_name("out").exists(), "{file}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_missing_source_is_named() {
     let (_dir, root) = tree();

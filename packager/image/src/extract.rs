@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use l4re_files::Draft;
 use l4re_packager_base::{Diagnostic, Failure};
 
 use crate::edit::is_file_name;
@@ -45,20 +45,15 @@ fn place(
     fill: &mut dyn FnMut(Sink<'_>) -> Result<(), Diagnostic>,
 ) -> Result<(), Failure> {
     let failed = |error: io::Error| Failure::io("write", to, &error);
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut draft = tempfile::Builder::new()
-        .prefix(".module-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(failed)?;
+    let mut draft = Draft::beside(to).map_err(failed)?;
     fill(&mut |chunk| {
         draft
+            .file()
             .write_all(chunk)
             .map_err(|error| Diagnostic::error("io", format!("cannot write: {error}")).file(to))
     })?;
-    draft.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
-    draft.as_file().sync_all().map_err(failed)?;
-    draft.persist(to).map_err(|error| failed(error.error))?;
-    Ok(())
+    draft.set_mode(0o644).map_err(failed)?;
+    draft.persist(to).map_err(failed)
 }
 
 impl Image {

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure};
 
 /// Bytes that are copied at a time.
@@ -41,11 +42,8 @@ impl Source {
     /// [`Failure`] if it cannot be opened or is no regular file.
     pub fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: io::Error| Failure::io("open", path, &error);
-        let file = File::open(path).map_err(failed)?;
+        let file = input::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
-        if !metadata.is_file() {
-            return Err(Diagnostic::error("io", "is no regular file").file(path).into());
-        }
         Ok(Self::from_file(file, path, metadata.len()))
     }
 

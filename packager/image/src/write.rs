@@ -2,9 +2,10 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use l4re_files::Draft;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use md5::{Digest, Md5};
 
@@ -36,19 +37,11 @@ impl Image {
             return Err(Diagnostic::error("occupied", message).file(to).into());
         }
         let failed = |error: io::Error| Failure::io("write", to, &error);
-        let folder = match to.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let mut draft =
-            tempfile::Builder::new().prefix(".image-").tempfile_in(folder).map_err(failed)?;
-        let report = self.write_file(draft.as_file_mut(), to)?;
-        let permissions = fs::Permissions::from_mode(MODE);
-        draft.as_file().set_permissions(permissions).map_err(failed)?;
+        let mut draft = Draft::beside(to).map_err(failed)?;
+        let report = self.write_file(draft.file(), to)?;
+        draft.set_mode(MODE).map_err(failed)?;
         self.compare(&Self::open(draft.path())?)?;
-        // Otherwise the name could survive a power cut, and the bytes not.
-        draft.as_file().sync_all().map_err(failed)?;
-        draft.persist(to).map_err(|error| failed(error.error))?;
+        draft.persist(to).map_err(failed)?;
         Ok(report)
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::buildroot;
 use crate::systemd::{self, Service, System};
+use l4re_files::input;
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::build;
@@ -167,7 +168,7 @@ fn licences_in(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
             ["LICENSE", "LICENCE", "COPYING"].iter().any(|word| name.starts_with(word));
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if is_licence && name.chars().all(plain) && about.is_file() && about.len() <= MAX_LICENCE {
-            let bytes = fs::read(entry.path()).map_err(failed)?;
+            let bytes = input::read(&entry.path(), input::TEXT).map_err(failed)?;
             found.push((name, bytes));
         }
     }
@@ -179,7 +180,7 @@ fn licences_in(folder: &Path) -> Result<Vec<(String, Vec<u8>)>, Failure> {
 fn host(folder: &Path, package: &Package) -> Result<Option<(String, Vec<u8>)>, Failure> {
     let Some(file) = &package.manifest.driver.host_program else { return Ok(None) };
     let path = folder.join(file);
-    let bytes = fs::read(&path).map_err(|error| {
+    let bytes = input::read(&path, input::PROGRAM).map_err(|error| {
         let diagnostic = Diagnostic::error("no-host-program", format!("cannot read: {error}"));
         Failure::from(diagnostic.file(&path).help(
             "`host-program` in driver.toml names it; it is in the driver's folder and not in the \

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
+
 use super::control::{self, Field, Word};
 use l4re_packager_base::{Diagnostic, Failure, Position, Report};
 
@@ -193,6 +195,7 @@ fn package(name: String, folder: &Path, report: &mut Report) -> Result<Package, 
 }
 
 fn text(file: &Path) -> Result<String, Failure> {
-    let bytes = fs::read(file).map_err(|error| Failure::io("read", file, &error))?;
+    let bytes =
+        input::read(file, input::TEXT).map_err(|error| Failure::io("read", file, &error))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

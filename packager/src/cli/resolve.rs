@@ -1,9 +1,9 @@
 //! `packager resolve`.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::Args;
+use l4re_files::input;
 use serde_json::{Value, json};
 
 use super::output::Output;
@@ -53,7 +53,8 @@ pub fn run(args: Resolve, output: &mut Output) -> bool {
 fn options(args: Resolve) -> Result<l4re_packager_resolve::Options, Failure> {
     let mut config = Config { arch: args.arch, symbols: None };
     if let Some(file) = args.config {
-        let text = fs::read(&file).map_err(|error| Failure::io("read", &file, &error))?;
+        let text =
+            input::read(&file, input::TEXT).map_err(|error| Failure::io("read", &file, &error))?;
         config = config.with_kconfig(&String::from_utf8_lossy(&text));
     }
     Ok(l4re_packager_resolve::Options {

@@ -256,3 +256,31 @@ fn files_of_32_bits_are_treated_alike() {
     assert_eq!(section::detach(&attached), Ok(module));
     assert_eq!(exports::exported(&attached).unwrap().1.len(), 5);
 }
+
+/// In a damaged file, what is attached could become the name of another section, and would then read
+/// back as that one's content.
+#[test]
+fn nothing_is_attached_to_damaged_section_headers() {
+    let (_folder, module) = module(&[]);
+    let number = |at: usize, size: usize| {
+        let bytes = module[at..at + size].iter().rev();
+        bytes.fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (table, size, names) = (number(0x28, 8), number(0x3a, 2), number(0x3e, 2));
+    let names_row = table + names * size;
+    let (names_at, names_len) = (number(names_row + 0x18, 8), number(names_row + 0x20, 8));
+    let refused = |change: &dyn Fn(&mut Vec<u8>), wanted: &str| {
+        let mut damaged = module.clone();
+        change(&mut damaged);
+        let message = section::attach(&damaged, b"\0one\0").unwrap_err().to_string();
+        assert!(message.contains(wanted), "{message}");
+    };
+    // The second section's name begins where the new name will stand.
+    let end = u32::try_from(names_len).unwrap().to_le_bytes();
+    refused(
+        &|bytes| bytes[table + size..][..4].copy_from_slice(&end),
+        "the name of section 1 lies outside",
+    );
+    refused(&|bytes| bytes[names_at + names_len - 1] = b'x', "the sections has no end");
+    refused(&|bytes| bytes[0x3e..0x40].fill(0), "error: ");
+}

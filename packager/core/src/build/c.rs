@@ -7,6 +7,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use l4re_files::{ScratchFolder, input};
+
 use super::Workspace;
 use super::toolchain::{CLibrary, Tools, UNKNOWN, fingerprint, run, write_if_missing};
 use crate::manifest::C;
@@ -54,12 +56,14 @@ impl Tools<'_> {
                 let message = "no such file; [c] sources in driver.toml names it";
                 return Err(Diagnostic::error("no-source", message).file(&path).into());
             }
-            let draft = scratch.join(format!("{}.o", std::process::id()));
+            let drafts = ScratchFolder::within(&scratch);
+            let drafts = drafts.map_err(|error| Failure::io("write to", &scratch, &error))?;
+            let draft = drafts.path().join("draft.o");
             let object = Object { compiler: &compiler, builtin: &builtin, library, c, folder };
             let mut command = object.command(self.target, workspace, &path, &draft);
             run(&mut command, &format!("{} does not compile", source.display()))?;
-            let object = fs::read(&draft).map_err(|error| Failure::io("read", &draft, &error))?;
-            let _scratch_file_gone = fs::remove_file(&draft);
+            let object = input::read(&draft, input::PROGRAM)
+                .map_err(|error| Failure::io("read", &draft, &error))?;
             // Cargo does not watch objects either: another content, another name.
             let stem = source.file_stem().unwrap_or_default().to_string_lossy();
             let name = format!("{stem}-{:016x}.o", fingerprint(&object));

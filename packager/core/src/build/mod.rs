@@ -1,12 +1,12 @@
 //! From a driver's folder to a checked program and its package.
 
-use std::fs;
 use std::path::PathBuf;
 
 use crate::elf::{self, Expect, Program};
 use crate::manifest::{self, Class, Manifest};
 use crate::package::{self, Binary, Input};
 use crate::target::Target;
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Progress, Report, place_file};
 
 mod backend;
@@ -108,8 +108,8 @@ impl Project {
         let file = folder.join(manifest::FILE);
         let mut report = Report::new();
         let manifest = if file.is_file() {
-            let text =
-                fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
+            let text = input::read_text(&file, input::TEXT)
+                .map_err(|error| Failure::io("read", &file, &error))?;
             let (manifest, warnings) = Manifest::from_toml(&file, &text)?;
             report.extend(warnings);
             Some((manifest, text))
@@ -163,7 +163,8 @@ impl Project {
         progress.step(&format!("compiling {} for {}", self.program, target.name));
         let built = tools.build_program(&self.workspace, &self.program, &link)?;
         progress.step(&format!("checking {}", self.program));
-        let bytes = fs::read(&built).map_err(|error| Failure::io("read", &built, &error))?;
+        let bytes = input::read(&built, input::PROGRAM)
+            .map_err(|error| Failure::io("read", &built, &error))?;
         let class = self.manifest.as_ref().map(|(manifest, _)| manifest.driver.class);
         let expect = Expect {
             target,

@@ -3,10 +3,12 @@
 use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use l4re_files::{Draft, input};
 use l4re_programs::Program;
 
 use super::cargo::{self, Workspace};
@@ -132,7 +134,8 @@ impl<'a> Tools<'a> {
         let include = libc_headers(workspace)?;
         run(&mut self.libc_command(workspace), "the C library does not compile")?;
         let archive = self.output(workspace).join("libl4re_libc.a");
-        let bytes = fs::read(&archive).map_err(|error| Failure::io("read", &archive, &error))?;
+        let bytes = input::read(&archive, input::PROGRAM)
+            .map_err(|error| Failure::io("read", &archive, &error))?;
         // A folder for each content, for the same reason as with the linker script.
         let name = format!("libc-{}-{:016x}", self.target.name, fingerprint(&bytes));
         let folder = workspace.target_dir.join(name);
@@ -252,13 +255,19 @@ pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
 /// Writes a file whose name follows from its content.
 pub(super) fn write_if_missing(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error| Failure::io("write", path, &error);
-    if fs::read(path).is_ok_and(|there| there == bytes) {
+    if input::read(path, input::PROGRAM).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
-    fs::write(path, bytes).map_err(failed)
+    let write = || {
+        let mut draft = Draft::beside(path)?;
+        draft.file().write_all(bytes)?;
+        draft.set_mode(0o644)?;
+        draft.persist(path)
+    };
+    write().map_err(failed)
 }
 
 /// Runs a compiler, whose messages go to where ours go.

@@ -1,13 +1,13 @@
 //! Checking what is there already: a `driver.toml`, a program, a package.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use crate::elf::{self, Expect, Program};
 use crate::manifest::{self, Class, Manifest};
 use crate::package::{self, Binary, Input, Tree};
 use crate::target::Target;
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
 mod modlist;
@@ -53,7 +53,8 @@ pub fn check(path: &Path) -> Result<Checked, Failure> {
     if path.extension().is_some_and(|extension| extension == "toml") {
         return check_manifest(path);
     }
-    let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+    let bytes =
+        input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))?;
     let target = elf::target_of(&bytes).map_err(|diagnostic| {
         let help = "`check` takes a package's folder, a program (ELF), or a driver.toml";
         let diagnostic = diagnostic.file(path);
@@ -162,8 +163,8 @@ impl Package {
         let tree = Tree::read(folder)?;
         let file = folder.join(manifest::FILE);
         let (manifest, mut report) = Manifest::load(&file)?;
-        let manifest_text =
-            fs::read_to_string(&file).map_err(|error| Failure::io("read", &file, &error))?;
+        let manifest_text = input::read_text(&file, input::TEXT)
+            .map_err(|error| Failure::io("read", &file, &error))?;
         let program = program_name(folder, &manifest, &tree)?;
         let mut binaries = Vec::new();
         let mut programs = Vec::new();

@@ -3,9 +3,9 @@
 //! Options, capabilities and factory arguments are not here: the program carries them in its
 //! section `.l4re.drvinfo` ([`crate::drvinfo`]).
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
 use l4re_packager_base::reader::Document;
 use l4re_packager_base::{Failure, Report};
 
@@ -194,7 +194,8 @@ impl Manifest {
     ///
     /// [`Failure`] if it cannot be read, and with all mistakes in it.
     pub fn load(path: &Path) -> Result<(Self, Report), Failure> {
-        let text = fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+        let text = input::read_text(path, input::TEXT)
+            .map_err(|error| Failure::io("read", path, &error))?;
         Self::from_toml(path, &text)
     }
 

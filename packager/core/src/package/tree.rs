@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt};
+use l4re_files::{DraftFolder, input};
 
 use crate::manifest;
 use l4re_packager_base::{Diagnostic, Failure};
@@ -86,42 +88,41 @@ impl Tree {
     pub fn write_over(&self, folder: &Path, marks: &[&str]) -> Result<(), Failure> {
         let io = |error: io::Error| Failure::io("write", folder, &error);
         must_be_ours(folder, marks)?;
-        let (parent, name) = match (folder.parent(), folder.file_name()) {
-            (Some(parent), Some(name)) => (parent, name.to_string_lossy()),
-            _ => return Err(io(io::ErrorKind::InvalidInput.into())),
-        };
-        fs::create_dir_all(parent).map_err(io)?;
-        let draft = Draft(parent.join(format!(".{name}.{}", std::process::id())));
-        draft.clear().map_err(io)?;
-        self.write_files(&draft.0).map_err(io)?;
-        if folder.exists() {
-            // The old package ends up in the draft's place and goes with it.
-            renameat_with(CWD, &draft.0, CWD, folder, RenameFlags::EXCHANGE)
-        } else {
-            renameat_with(CWD, &draft.0, CWD, folder, RenameFlags::NOREPLACE)
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).map_err(io)?;
         }
-        .map_err(|error| io(error.into()))
+        let draft = DraftFolder::beside(folder).map_err(io)?;
+        self.write_files(draft.path()).map_err(io)?;
+        draft.persist(folder).map_err(io)
     }
 
+    /// Writes everything into an empty folder. Whatever the names say, nothing lands outside: each is
+    /// opened below the folder, and the last part of none is followed.
     fn write_files(&self, folder: &Path) -> io::Result<()> {
-        // Fixed modes: neither the umask nor what was there before shows in a package.
-        let make = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
-        make(folder)?;
+        let folder = Dir::open_ambient_dir(folder, ambient_authority())?;
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o755);
+        let make = |path: &str| match Path::new(path).parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => {
+                folder.create_dir_with(parent, &builder)
+            }
+            _ => Ok(()),
+        };
         for (path, entry) in self.iter() {
-            let path = folder.join(path);
-            path.parent().map_or(Ok(()), make)?;
+            make(path)?;
+            // Fixed modes: neither the umask nor what was there before shows in a package.
             let mode = if entry.executable { 0o755 } else { 0o644 };
-            let mut options = fs::OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(mode).open(&path)?;
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true).mode(mode);
+            let mut file = folder.open_with(path, &options)?.into_std();
             file.write_all(&entry.bytes)?;
             file.set_permissions(fs::Permissions::from_mode(mode))?;
             // Otherwise the names could survive a power cut, and the bytes not.
             file.sync_all()?;
         }
         for (path, to) in self.links() {
-            let path = folder.join(path);
-            path.parent().map_or(Ok(()), make)?;
-            symlink(to, path)?;
+            make(path)?;
+            folder.symlink_contents(to, path)?;
         }
         Ok(())
     }
@@ -155,7 +156,7 @@ impl Tree {
                 if kind.is_dir() {
                     todo.push((item.path(), format!("{name}/")));
                 } else if kind.is_file() {
-                    let bytes = fs::read(item.path()).map_err(failed)?;
+                    let bytes = input::read(&item.path(), input::PROGRAM).map_err(failed)?;
                     let mode = item.metadata().map_err(failed)?.permissions().mode();
                     tree.files.insert(name, Entry { bytes, executable: mode & 0o111 != 0 });
                 } else if kind.is_symlink() {
@@ -168,25 +169,6 @@ impl Tree {
             }
         }
         Ok(tree)
-    }
-}
-
-/// A folder on the way; whatever is in its place when it goes out of scope is deleted.
-struct Draft(PathBuf);
-
-impl Draft {
-    fn clear(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        // What cannot be deleted lies under a name that says what it is.
-        let _left = self.clear();
     }
 }
 

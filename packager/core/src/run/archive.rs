@@ -1,8 +1,8 @@
 //! The boot archive: the example system of the package, in the stand-in's terms.
 
 use std::borrow::Cow;
-use std::fs;
 
+use l4re_files::input;
 use l4re_standin_bootinfo as boot;
 
 use super::{Options, Transport};
@@ -45,7 +45,8 @@ pub(super) fn make(
     }
     for (index, client) in options.clients.iter().enumerate() {
         let path = &client.program;
-        let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let bytes =
+            input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))?;
         let name = format!("client{index}");
         boot.modules.push(boot::Module { name: name.clone(), data: Cow::Owned(bytes) });
         let given = options.create.get(index).or(options.create.last());

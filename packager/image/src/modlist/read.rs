@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Report, Severity};
 
 use super::line::{Line, lines};
@@ -186,11 +187,7 @@ impl Reader<'_> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?;
-    if !size.is_file() || size.len() > MAX_LIST {
-        return Err(format!("no file of at most {MAX_LIST} bytes"));
-    }
-    fs::read_to_string(path).map_err(|error| error.to_string())
+    input::read_text(path, MAX_LIST).map_err(|error| error.to_string())
 }
 
 /// The text with `${NAME}` replaced by what the environment says.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::UNIX_EPOCH;
 
+use l4re_files::{Draft, input};
 use l4re_packager_base::{Diagnostic, Failure};
 use l4re_programs::Program;
 use sha2::{Digest, Sha256};
@@ -67,6 +68,11 @@ pub(crate) fn probe(
     cache: Option<&Path>,
 ) -> Result<Compiler, Failure> {
     let args = relevant(args);
+    if let Err(why) = l4re_cflags::probe(args.iter().map(String::as_str)) {
+        let help =
+            "a compiler is asked only under flags that neither run a program nor name a file";
+        return Err(Diagnostic::error("flag", why).file(command).help(help).into());
+    }
     let kept = cache.and_then(|folder| Some(folder.join(key(command, &args, language)?)));
     if let Some(known) = kept.as_deref().and_then(load) {
         return Ok(known);
@@ -85,10 +91,6 @@ fn relevant(args: &[String]) -> Vec<String> {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let decides = ["-m", "-f", "-O", "-std", "-ansi", "-nostdinc", "-undef", "--target", "-pg"];
-        // Plug-ins belong to the tree and need not be built.
-        if arg.starts_with("-fplugin") {
-            continue;
-        }
         if arg == "-target" {
             kept.push(arg.clone());
             kept.extend(args.next().cloned());
@@ -237,14 +239,14 @@ fn store(path: &Path, compiler: &Compiler) -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     // Others may ask at the same time: a reader sees all of an answer or none.
-    let draft = path.with_extension(std::process::id().to_string());
-    fs::write(&draft, format!("{MAGIC} {}\n{body}", hex(&Sha256::digest(&body))))?;
-    fs::rename(&draft, path)
+    let mut draft = Draft::beside(path)?;
+    write!(draft.file(), "{MAGIC} {}\n{body}", hex(&Sha256::digest(&body)))?;
+    draft.persist(path)
 }
 
 /// A kept answer; nothing if there is none, or if it is damaged.
 fn load(path: &Path) -> Option<Compiler> {
-    let text = fs::read_to_string(path).ok()?;
+    let text = input::read_text(path, input::TEXT).ok()?;
     let (head, body) = text.split_once('\n')?;
     if head.strip_prefix(MAGIC)?.trim() != hex(&Sha256::digest(body)) {
         return None;

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure};
 
 /// No header is that long; what is longer is not read.
@@ -49,7 +50,7 @@ impl FileSource for RealFiles {
             let message = format!("is {length} bytes long, which no C source is");
             return Err(Diagnostic::error("too-large", message).file(path).into());
         }
-        match fs::read(path) {
+        match input::read(path, MAX_FILE) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if absent(error.kind()) => Ok(None),
             Err(error) => Err(Failure::io("read", path, &error)),

@@ -3,10 +3,9 @@
 //! The file looks like shell and is never run by one. Whatever is accepted here means the same to a
 //! shell: what a shell would expand or execute is an error that says so.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Position, Report, nearest};
 
 /// Largest file that is read, in bytes.
@@ -64,9 +63,7 @@ impl DriverConf {
             let error = Diagnostic::error("io", format!("cannot read: {error}"));
             Failure::from(error.file(path).help(help))
         };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(failed)?;
-        file.take(SIZE_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = input::read(path, SIZE_MAX).map_err(failed)?;
         Self::parse(path, &bytes)
     }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::thread;
 
+use l4re_files::input;
 use l4re_kbuild::Survey;
 use l4re_kconfig::{
     Config, Environment, HostShell, Kconfig, NoShell, Preset, Shell, Tools, TreeSource,
@@ -91,6 +92,12 @@ impl Opened {
     /// [`Failure`] with the mistakes in the files.
     pub fn kconfig(&self, executes: bool) -> Result<(Kconfig, Report), Failure> {
         let root = self.tree.root();
+        if executes && root.to_string_lossy().contains([' ', '\t', '\n', ':']) {
+            // What it names in commands and lists of words would fall apart, as with make.
+            let message = "main directory cannot contain spaces nor colons";
+            let help = "give the tree a folder without them: make refuses this one, too";
+            return Err(Diagnostic::error("tree-name", message).file(root).help(help).into());
+        }
         let mut programs = BTreeMap::new();
         if !executes {
             // Programs that would be asked for their versions.
@@ -237,7 +244,8 @@ impl Base {
             Self::Defconfig => config.preset(Preset::Default, &source),
             Self::Allmodconfig => config.preset(Preset::AllModules, &source),
             Self::File(path) => {
-                let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+                let bytes = input::read(path, input::TEXT)
+                    .map_err(|error| Failure::io("read", path, &error))?;
                 Ok(config.read(&String::from_utf8_lossy(&bytes), path))
             }
         }

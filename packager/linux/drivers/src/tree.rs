@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Report, nearest};
 
 /// What every kernel since 2.6.16 has; a folder without one of these is no kernel tree.
@@ -208,11 +209,7 @@ fn not_a_tree(path: &Path, root: &Path, missing: &[&str]) -> Failure {
 /// Reads the four assignments at the top of the Makefile.
 fn read_version(path: &Path) -> Result<Version, Failure> {
     let failed = |error: io::Error| Failure::io("read", path, &error);
-    if fs::metadata(path).map_err(failed)?.len() > MAKEFILE_MAX {
-        let message = "larger than 4 MiB: no kernel has such a Makefile";
-        return Err(Diagnostic::error("no-tree", message).file(path).into());
-    }
-    let bytes = fs::read(path).map_err(failed)?;
+    let bytes = input::read(path, MAKEFILE_MAX).map_err(failed)?;
     let text = String::from_utf8_lossy(&bytes);
     let find = |wanted: &str| {
         text.lines().find_map(|line| {

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use l4re_files::{Draft, input};
 use sha2::{Digest, Sha256};
 
 /// First words of an entry: another version means another format.
@@ -61,7 +63,7 @@ fn stamp(path: &Path) -> Option<String> {
 impl Cache {
     /// The result that is kept under `key`, if all files that it was made from are unchanged.
     pub(crate) fn load(&self, key: &Key) -> Option<Vec<u8>> {
-        let text = fs::read(self.path(key)?).ok()?;
+        let text = input::read(&self.path(key)?, input::SOURCE).ok()?;
         let head_end = text.iter().position(|&byte| byte == b'\n')?;
         let (head, body) = text.split_at(head_end);
         let head = std::str::from_utf8(head).ok()?;
@@ -102,9 +104,9 @@ fn write_atomically(path: &Path, text: &[u8]) -> std::io::Result<()> {
         fs::create_dir_all(folder)?;
     }
     // Others may store the same at the same time: a reader sees all of an entry or none.
-    let draft = path.with_extension(std::process::id().to_string());
-    fs::write(&draft, text)?;
-    fs::rename(&draft, path)
+    let mut draft = Draft::beside(path)?;
+    draft.file().write_all(text)?;
+    draft.persist(path)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use l4re_cpp::{Compiler, Language, Layers, Options, Preprocessor, RealFiles};
+use l4re_files::ScratchFolder;
 use l4re_packager_base::{Diagnostic, Failure};
 
 use crate::cache::{Cache, Key};
@@ -65,7 +66,7 @@ fn stage(
     compiler: &Path,
     flags: &[String],
     source: &Path,
-) -> Result<(tempfile::TempDir, Vec<PathBuf>), Failure> {
+) -> Result<(ScratchFolder, Vec<PathBuf>), Failure> {
     let nowhere = Path::new(NOWHERE);
     let (defines, rest) = Options::from_args(flags);
     let cache = headers.inputs().cache.as_deref();
@@ -80,7 +81,7 @@ fn stage(
     let scan = Preprocessor::new(files).scan(source, &options)?;
 
     let io = |error| Failure::io("make a temporary folder for", source, &error);
-    let folder = tempfile::tempdir().map_err(io)?;
+    let folder = ScratchFolder::new().map_err(io)?;
     let mut used = Vec::new();
     for path in scan.paths() {
         let Ok(relative) = path.strip_prefix(nowhere) else {

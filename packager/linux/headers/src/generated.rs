@@ -2,11 +2,11 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use l4re_cpp::{Define, Options};
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure};
 
 use crate::cache::Cache;
@@ -213,7 +213,8 @@ impl Generated {
     /// The text of a table of system calls.
     fn table(&self, table: &str) -> Result<String, Failure> {
         let path = self.inputs.tree.join(table);
-        let bytes = fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let bytes =
+            input::read(&path, input::TEXT).map_err(|error| Failure::io("read", &path, &error))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use l4re_files::{ScratchFolder, input};
 use l4re_packager_base::{Diagnostic, Failure};
 use l4re_programs::Program;
 
@@ -29,7 +30,8 @@ impl Version {
     /// Reads the tree's Makefile.
     pub(crate) fn read(tree: &Path) -> Result<Self, Failure> {
         let path = tree.join("Makefile");
-        let bytes = fs::read(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let bytes =
+            input::read(&path, input::TEXT).map_err(|error| Failure::io("read", &path, &error))?;
         let text = String::from_utf8_lossy(&bytes);
         Self::parse(&text).ok_or_else(|| {
             let message = "this Makefile names no VERSION, PATCHLEVEL and SUBLEVEL";
@@ -114,7 +116,7 @@ impl Version {
         local: Option<&str>,
     ) -> Result<String, Failure> {
         let script = tree.join("scripts/setlocalversion");
-        let folder = tempfile::tempdir().map_err(|e| Failure::io("make a folder", tree, &e))?;
+        let folder = ScratchFolder::new().map_err(|e| Failure::io("make a folder", tree, &e))?;
         let auto = folder.path().join("include/config");
         let mut lines = String::new();
         if let Some(own) = config.text("LOCALVERSION") {

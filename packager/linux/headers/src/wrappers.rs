@@ -1,9 +1,9 @@
 //! Headers of an architecture that only include the generic ones.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
+use l4re_files::input;
 use l4re_packager_base::Failure;
 
 /// What the `Kbuild` files say about one of the two folders of `asm` headers.
@@ -45,7 +45,7 @@ impl Lists {
 
 /// The text of a file that need not be there.
 pub(crate) fn optional(path: &Path) -> Result<String, Failure> {
-    match fs::read(path) {
+    match input::read(path, input::TEXT) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(Failure::io("read", path, &error)),

@@ -6,6 +6,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use l4re_files::ScratchFolder;
+
 /// A question that only a compiler, an assembler, a linker or a shell can answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Question<'a> {
@@ -65,7 +67,10 @@ impl Host for NoHost {
     }
 }
 
-/// Asks a C compiler, each question once. It runs no other program, and no shell.
+/// Asks a C compiler, each question once. It runs no other program, and no shell; flags that could
+/// make the compiler run one, or read or write a file, are not asked about.
+///
+/// It works in an empty temporary folder: some flags make files beside the object.
 #[derive(Debug)]
 pub struct Compiler {
     program: PathBuf,
@@ -94,7 +99,9 @@ impl Compiler {
 
     fn execute(&self, arguments: &[String], input: &str) -> Option<String> {
         use std::io::Write as _;
-        let mut child = Command::new(&self.program)
+        let folder = ScratchFolder::new().ok()?;
+        let mut child = Command::new(self.located())
+            .current_dir(folder.path())
             .args(&self.arguments)
             .args(arguments)
             .env("LC_ALL", "C")
@@ -109,7 +116,18 @@ impl Compiler {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
+    /// The program, by a name that means the same in another folder.
+    fn located(&self) -> PathBuf {
+        match self.program.components().nth(1) {
+            Some(_) => std::path::absolute(&self.program).unwrap_or_else(|_| self.program.clone()),
+            None => self.program.clone(),
+        }
+    }
+
     fn takes(&self, flags: &str, language: &str, input: &str) -> Answer {
+        if l4re_cflags::probe(flags.split_whitespace()).is_err() {
+            return Answer::Refused;
+        }
         let mut arguments = vec!["-Werror".to_owned()];
         arguments.extend(flags.split_whitespace().map(str::to_owned));
         arguments.extend(["-c", "-x", language, "-", "-o", "/dev/null"].map(str::to_owned));
@@ -125,9 +143,15 @@ impl Host for Compiler {
             Question::AsInstruction(text) => {
                 // The macro hands the text to `printf %b`.
                 let text = text.replace("\\n", "\n").replace("\\t", "\t") + "\n";
+                if l4re_cflags::assembly(&text).is_err() {
+                    return Answer::Refused;
+                }
                 self.takes("-Wa,--fatal-warnings", "assembler-with-cpp", &text)
             }
             Question::LdOption(flags) => {
+                if l4re_cflags::linker(flags.split_whitespace()).is_err() {
+                    return Answer::Refused;
+                }
                 let flags = flags.split_whitespace().map(|flag| format!("-Wl,{flag}"));
                 let arguments = flags.chain(["-Wl,-v", "-nostdlib", "-r"].map(str::to_owned));
                 Answer::Known(self.run(arguments.collect(), "").is_some())

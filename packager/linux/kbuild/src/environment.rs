@@ -125,7 +125,7 @@ impl Environment for Surroundings<'_> {
 
 fn refused(question: &Question<'_>) -> Diagnostic {
     let message = format!("nobody answers `{question}`; taken as empty");
-    let help = "name a compiler; no other program is run";
+    let help = "name a compiler; no other program is run, and no flag tried that could run one";
     Diagnostic::warning("kbuild-unanswered", message).help(help)
 }
 

@@ -7,6 +7,7 @@ use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Position};
 use serde::Serialize;
 
@@ -215,7 +216,7 @@ impl Tree {
         if metadata.len() > MAX_FILE {
             return Some(Err(about(format!("longer than {MAX_FILE} bytes: not a Makefile"))));
         }
-        let bytes = match fs::read(&file) {
+        let bytes = match input::read(&file, MAX_FILE) {
             Ok(bytes) => bytes,
             Err(error) => return Some(Err(about(format!("cannot read the Makefile: {error}")))),
         };
@@ -235,9 +236,7 @@ impl Tree {
 
 /// The text of a file; nothing if it cannot be one. Opening a pipe would wait for its other end.
 fn text(path: &Path) -> Option<String> {
-    let metadata = fs::metadata(path).ok()?;
-    (metadata.is_file() && metadata.len() <= MAX_FILE).then_some(())?;
-    Some(String::from_utf8_lossy(&fs::read(path).ok()?).into_owned())
+    Some(String::from_utf8_lossy(&input::read(path, MAX_FILE).ok()?).into_owned())
 }
 
 impl Files for Tree {

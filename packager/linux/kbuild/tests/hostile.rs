@@ -64,7 +64,7 @@ fn each_mistake_is_named_with_its_line() {
     says("\n\n=3", "Kbuild:4:1: error: missing separator: neither an assignment nor a rule");
     says(
         "a := $(shell rm -rf /)",
-        "Kbuild:2:1: warning: nobody answers `$(shell rm -rf /)`; taken as empty\n  help: name a compiler; no other program is run",
+        "Kbuild:2:1: warning: nobody answers `$(shell rm -rf /)`; taken as empty\n  help: name a compiler; no other program is run, and no flag tried that could run one",
     );
 }
 
@@ -72,7 +72,7 @@ fn each_mistake_is_named_with_its_line() {
 fn what_is_asked_after_the_file_was_read_names_the_file() {
     says(
         "obj-y += a.o\nCFLAGS_a.o = $(shell id)",
-        "Kbuild: warning: nobody answers `$(shell id)`; taken as empty\n  help: name a compiler; no other program is run",
+        "Kbuild: warning: nobody answers `$(shell id)`; taken as empty\n  help: name a compiler; no other program is run, and no flag tried that could run one",
     );
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure};
 
 /// The variables that the macro language falls back to, and that its commands run with.
@@ -166,7 +167,7 @@ fn host_architecture() -> &'static str {
 /// The version in the tree's Makefile.
 fn kernel_version(tree: &Path) -> Result<String, Failure> {
     let path = tree.join("Makefile");
-    let bytes = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let bytes = input::read(&path, input::TEXT).map_err(|e| Failure::io("read", &path, &e))?;
     let text = String::from_utf8_lossy(&bytes);
     let field = |name: &str| {
         text.lines().take(20).find_map(|line| {

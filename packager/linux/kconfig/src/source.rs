@@ -1,9 +1,10 @@
 //! Where Kconfig files come from.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use l4re_files::input;
 
 /// Files by name. Names are relative to the tree, with `/` between the parts.
 pub trait Source {
@@ -33,15 +34,7 @@ impl TreeSource {
 
 impl Source for TreeSource {
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        let path = self.root.join(name);
-        let metadata = fs::metadata(&path)?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        if metadata.len() > MAX_FILE {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
-        }
-        fs::read(path)
+        input::read(&self.root.join(name), MAX_FILE)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The driver's bus: its configuration, and the I/O server that makes it.
 
-use std::fs;
 use std::path::PathBuf;
 
+use l4re_files::input;
 use l4re_image::{Image, Kind, Module};
 
 use super::script::Io;
@@ -31,7 +31,8 @@ pub(super) fn add_bus(
         return Err(diagnostic.help(help).into());
     }
     let path = configuration(options, name)?;
-    let text = fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    let text =
+        input::read_text(&path, input::TEXT).map_err(|error| Failure::io("read", &path, &error))?;
     // The bus gets the driver's name: in one system there can be several with the driver's own name
     // for it.
     let bus: String = name.chars().take(MAX_CAP).collect();

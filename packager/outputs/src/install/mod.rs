@@ -9,10 +9,10 @@
 //! tools of their file systems, on a copy, without mounting anything. A bootstrap image of L4Re is no
 //! file system: a driver is injected into it, a tool becomes a module.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::inject::Injected;
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::check::Package;
 use l4re_packager_core::elf::{self, Expect};
@@ -247,7 +247,8 @@ impl Program {
 
     /// A program without a package.
     fn bare(path: &Path) -> Result<Self, Failure> {
-        let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let bytes =
+            input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))?;
         let target = elf::target_of(&bytes).map_err(|finding| {
             let help = "`install` takes a package's folder or a program (ELF)";
             let finding = finding.file(path);

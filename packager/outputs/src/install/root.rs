@@ -1,8 +1,9 @@
 //! A folder that is the root of a system.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use l4re_files::{Draft, input};
 
 use super::Medium;
 use super::links::Entry;
@@ -12,7 +13,7 @@ use l4re_packager_base::{Failure, draft_file};
 pub(super) struct Root {
     /// Without links.
     folder: PathBuf,
-    draft: Option<(PathBuf, tempfile::NamedTempFile)>,
+    draft: Option<(PathBuf, Draft)>,
 }
 
 impl Root {
@@ -58,12 +59,12 @@ impl Medium for Root {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Failure> {
         let host = self.host(path);
         let path = self.draft.as_ref().map_or(host.as_path(), |(_, draft)| draft.path());
-        fs::read(path).map_err(|error| Failure::io("read", path, &error))
+        input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))
     }
 
     fn finish(self: Box<Self>) -> Result<PathBuf, Failure> {
         let Some((file, draft)) = self.draft else { return Ok(self.folder) };
-        draft.persist(&file).map_err(|error| Failure::io("write", &file, &error.error))?;
+        draft.persist(&file).map_err(|error| Failure::io("write", &file, &error))?;
         Ok(file)
     }
 }

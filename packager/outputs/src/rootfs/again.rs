@@ -6,10 +6,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
+
 use super::filesystem::{Filesystem, Kind, Node};
 use super::{Arch, image};
 use l4re_packager_base::Progress;
-use l4re_packager_base::{Diagnostic, Failure};
+use l4re_packager_base::{Diagnostic, Failure, place_file};
 
 /// Makes the image of each architecture's folder; folders and images.
 ///
@@ -56,11 +58,11 @@ pub(super) fn note_owners(out: &Path, arch: Arch, system: &Filesystem) -> Result
         let _ = writeln!(text, "{} {} {path}", node.user, node.group);
     }
     let file = owners_file(out, arch);
-    fs::write(&file, text).map_err(|error| Failure::io("write", &file, &error))
+    place_file(&file, text.as_bytes(), false)
 }
 
 fn read_owners(file: &Path) -> Result<BTreeMap<String, (u32, u32)>, Failure> {
-    let text = match fs::read_to_string(file) {
+    let text = match input::read_text(file, input::SOURCE) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Failure::io("read", file, &error)),
@@ -119,7 +121,7 @@ fn kind(place: &Path, about: &fs::Metadata) -> Result<Kind, Failure> {
             None => Err(odd(place, "is a link to a name that is no plain text")),
         }
     } else if about.is_file() {
-        fs::read(place).map(Kind::File).map_err(failed)
+        input::read(place, input::PROGRAM).map(Kind::File).map_err(failed)
     } else {
         Err(odd(place, "is neither a file nor a folder nor a link"))
     }

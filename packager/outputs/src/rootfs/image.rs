@@ -1,11 +1,11 @@
 //! An ext4 image of a root file system, the same bytes for the same content.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use l4re_files::Draft;
 use l4re_programs::Program;
 use sha2::{Digest, Sha256};
 
@@ -30,18 +30,14 @@ pub(super) fn make(
     size: Option<u64>,
 ) -> Result<(), Failure> {
     let size = size.unwrap_or_else(|| default_size(system)).next_multiple_of(STEP);
-    let draft = file.with_extension("ext4.tmp");
-    let made = draw(system, root, &draft, size).and_then(|()| {
-        fs::rename(&draft, file).map_err(|error| Failure::io("write", file, &error))
-    });
-    if made.is_err() {
-        let _never_made = fs::remove_file(&draft);
-    }
-    made
+    let failed = |error| Failure::io("write", file, &error);
+    let mut draft = Draft::beside(file).map_err(failed)?;
+    draft.file().set_len(size).map_err(failed)?;
+    draw(system, root, draft.path(), size)?;
+    draft.set_mode(0o644).and_then(|()| draft.persist(file)).map_err(failed)
 }
 
 fn draw(system: &Filesystem, root: &Path, draft: &Path, size: u64) -> Result<(), Failure> {
-    let _not_there = fs::remove_file(draft);
     let id = id(system);
     let mut command = MKE2FS.command();
     command

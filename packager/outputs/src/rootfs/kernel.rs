@@ -4,16 +4,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use object::{Object, ObjectSection};
-use tempfile::NamedTempFile;
 
 use super::filesystem::{Filesystem, Kind};
 use super::{Arch, Options, apt, unpack};
 use l4re_packager_base::Progress;
-use l4re_packager_base::{Diagnostic, Failure};
+use l4re_packager_base::{Diagnostic, Failure, place_file};
 
 /// What runs in the initial RAM disk: statically linked, with `insmod` and `switch_root`.
 const BUSYBOX: &str = "busybox-static";
@@ -57,8 +55,8 @@ pub(super) fn make(
     })?;
     let folder = options.out.join(format!("boot-{}", arch.name()));
     fs::create_dir_all(&folder).map_err(|error| Failure::io("write", &folder, &error))?;
-    write(&folder, "Image", kernel)?;
-    write(&folder, "initrd.img", &initrd)?;
+    place_file(&folder.join("Image"), kernel, false)?;
+    place_file(&folder.join("initrd.img"), &initrd, false)?;
     Ok(folder)
 }
 
@@ -161,17 +159,6 @@ fn archive(busybox: &[u8], modules: &[(String, Vec<u8>)]) -> std::io::Result<Vec
     Ok(archive)
 }
 
-fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let place = folder.join(name);
-    let failed = |error: std::io::Error| Failure::io("write", &place, &error);
-    let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    let readable = fs::Permissions::from_mode(0o644);
-    file.as_file().set_permissions(readable).map_err(failed)?;
-    file.persist(&place).map_err(|error| failed(error.error))?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +178,7 @@ mod tests {
     fn order(files: &[(&str, Vec<u8>)]) -> Result<Vec<String>, Diagnostic> {
         let mut system = Filesystem::default();
         for (path, bytes) in files {
-            system.file(&format!("lib/modules/6.1/kernel/{path}"), bytes.clone(), 0o644);
+            system.file(&format!("lib/modules/6.1/kernel/{path}"), bytes.clone(), 0o644).unwrap();
         }
         Ok(modules(&system)?.into_iter().map(|(name, _)| name).collect())
     }

@@ -10,14 +10,14 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use l4re_files::{DraftFolder, input};
 use l4re_programs::Program;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::systemd::check::Source;
 use crate::systemd::unit::Unit;
 use crate::systemd::{self, ADMIN, Service, System, VENDOR};
 use l4re_packager_base::Progress;
-use l4re_packager_base::{Diagnostic, Failure, Report};
+use l4re_packager_base::{Diagnostic, Failure, Report, place_file};
 use l4re_packager_core::check::Package;
 
 mod again;
@@ -151,10 +151,7 @@ fn write_script(system: &System, out: &Path) -> Result<PathBuf, Failure> {
             _ if path.starts_with("io/") => path,
             _ => continue,
         };
-        let file = out.join(name);
-        let folder = file.parent().unwrap_or(out);
-        fs::create_dir_all(folder).map_err(|error| Failure::io("write", folder, &error))?;
-        fs::write(&file, &entry.bytes).map_err(|error| Failure::io("write", &file, &error))?;
+        place_file(&out.join(name), &entry.bytes, false)?;
     }
     Ok(out.join("systemd.ned"))
 }
@@ -172,8 +169,8 @@ fn read_units(folders: &[PathBuf]) -> Result<Vec<(String, Source)>, Failure> {
             else {
                 continue;
             };
-            let text =
-                fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+            let text = input::read_text(&path, input::TEXT)
+                .map_err(|error| Failure::io("read", &path, &error))?;
             units.push((name, Source { path, text }));
         }
     }
@@ -196,8 +193,8 @@ fn check_script(
     }
     let script = match &options.script {
         Some(path) => {
-            let text =
-                fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
+            let text = input::read_text(path, input::TEXT)
+                .map_err(|error| Failure::io("read", path, &error))?;
             Source { path: path.clone(), text }
         }
         None => {
@@ -256,25 +253,23 @@ fn one(
     for deb in &debs {
         unpack(&mut system, deb)?;
     }
-    base(&mut system);
-    off::gettys(&mut system);
-    place_units(&mut system, units, &options.enable);
+    base(&mut system)?;
+    off::gettys(&mut system)?;
+    place_units(&mut system, units, &options.enable)?;
     let (mut names, idle) = off::idle(&system, units, &options.enable);
     made.idle = idle;
-    names.extend(place_drivers(&mut system, arch, drivers, services, report));
+    names.extend(place_drivers(&mut system, arch, drivers, services, report)?);
     let root = options.out.join(arch.name());
-    let draft = options.out.join(format!(".{}.{}", arch.name(), std::process::id()));
     fs::create_dir_all(&options.out).map_err(|error| Failure::io("write", &options.out, &error))?;
-    let _not_there = fs::remove_dir_all(&draft);
+    let draft = DraftFolder::beside(&root).map_err(|error| Failure::io("write", &root, &error))?;
     progress.step(&format!("writing the root file system for {}", arch.name()));
-    let result = system
-        .write(&draft)
-        .and_then(|()| verified(&draft, &names, report))
-        .and_then(|()| again::note_owners(&options.out, arch, &system))
-        .and_then(|()| drawn(options, arch, &system, &draft, progress))
-        .and_then(|image| swap(&draft, &root).map(|()| image));
-    let _gone_or_old = fs::remove_dir_all(&draft);
-    result.map(|image| (root, image))
+    system.write(draft.path())?;
+    verified(draft.path(), &names, report)?;
+    must_be_ours(&root)?;
+    again::note_owners(&options.out, arch, &system)?;
+    let image = drawn(options, arch, &system, draft.path(), progress)?;
+    draft.persist(&root).map_err(|error| Failure::io("write", &root, &error))?;
+    Ok((root, image))
 }
 
 fn verified(root: &Path, units: &[String], report: &mut Report) -> Result<(), Failure> {
@@ -301,21 +296,15 @@ fn drawn(
     Ok(Some(file))
 }
 
-/// Puts the new folder in the place of the old one, which is then where the new one was.
-fn swap(draft: &Path, root: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::io("write", root, &error);
-    if !root.exists() {
-        return renameat_with(CWD, draft, CWD, root, RenameFlags::NOREPLACE)
-            .map_err(|error| failed(error.into()));
-    }
-    let ours = root.join("usr/lib").is_dir() && root.join(ADMIN).is_dir();
-    if !ours {
+/// What is replaced must be a root file system.
+fn must_be_ours(root: &Path) -> Result<(), Failure> {
+    let ours = || root.join("usr/lib").is_dir() && root.join(ADMIN).is_dir();
+    if root.exists() && !ours() {
         let message = "is there and is no root file system of this tool; it is not replaced";
         let diagnostic = Diagnostic::error("occupied", message).file(root);
         return Err(diagnostic.help("choose another folder with --out").into());
     }
-    renameat_with(CWD, draft, CWD, root, RenameFlags::EXCHANGE)
-        .map_err(|error| failed(error.into()))
+    Ok(())
 }
 
 /// The packages for an architecture or for all, by the last part of their names.
@@ -362,17 +351,17 @@ fn unpack(system: &mut Filesystem, deb: &Path) -> Result<(), Failure> {
 }
 
 /// What the packages' own scripts would have made.
-fn base(system: &mut Filesystem) {
+fn base(system: &mut Filesystem) -> Result<(), Diagnostic> {
     for name in ["passwd", "group"] {
         let master = format!("usr/share/base-passwd/{name}.master");
         if let Some(bytes) = system.bytes(&master) {
             let bytes = bytes.to_vec();
-            system.file(&format!("etc/{name}"), bytes, 0o644);
+            system.file(&format!("etc/{name}"), bytes, 0o644)?;
         }
     }
     // systemd takes an empty one for that of a system that was not started yet, and makes its own.
-    system.file("etc/machine-id", Vec::new(), 0o444);
-    system.file("etc/hostname", b"l4re\n".to_vec(), 0o644);
+    system.file("etc/machine-id", Vec::new(), 0o444)?;
+    system.file("etc/hostname", b"l4re\n".to_vec(), 0o644)?;
     for (folder, mode) in [
         ("dev", 0o755),
         ("proc", 0o555),
@@ -382,30 +371,38 @@ fn base(system: &mut Filesystem) {
         ("root", 0o700),
     ] {
         if system.get(folder).is_none() {
-            system.folder(folder, mode);
+            system.folder(folder, mode)?;
         }
     }
     if system.get("sbin/init").is_none() {
-        system.link("sbin/init", "../lib/systemd/systemd");
+        system.link("sbin/init", "../lib/systemd/systemd")?;
     }
-    system.folder(ADMIN, 0o755);
+    system.folder(ADMIN, 0o755)?;
     // systemd calls a system tainted where this is something else.
-    system.link("var/run", "/run");
+    if system.get("var/run").is_none() {
+        system.link("var/run", "/run")?;
+    }
+    Ok(())
 }
 
 /// Places unit files and the links of those that are enabled.
-fn place_units(system: &mut Filesystem, units: &[(String, Source)], enable: &[String]) {
+fn place_units(
+    system: &mut Filesystem,
+    units: &[(String, Source)],
+    enable: &[String],
+) -> Result<(), Diagnostic> {
     for (name, source) in units {
-        system.file(&format!("{VENDOR}/{name}"), source.text.clone().into_bytes(), 0o644);
+        system.file(&format!("{VENDOR}/{name}"), source.text.clone().into_bytes(), 0o644)?;
         if enable.contains(name) {
             let unit = Unit::parse(&source.path, &source.text, &mut Report::new());
             let targets = unit.values("Install", "WantedBy");
             for target in targets.iter().flat_map(|(value, _)| value.split_whitespace()) {
                 let link = format!("{ADMIN}/{target}.wants/{name}");
-                system.link(&link, &format!("../../../../{VENDOR}/{name}"));
+                system.link(&link, &format!("../../../../{VENDOR}/{name}"))?;
             }
         }
     }
+    Ok(())
 }
 
 /// Places drivers that have a program for the architecture; the names of their units.
@@ -415,7 +412,7 @@ fn place_drivers(
     drivers: &[Package],
     services: &System,
     report: &mut Report,
-) -> Vec<String> {
+) -> Result<Vec<String>, Diagnostic> {
     let mut names = Vec::new();
     let tree = services.emit();
     for (package, service) in drivers.iter().zip(services.services()) {
@@ -428,22 +425,22 @@ fn place_drivers(
             continue;
         };
         let path = service.path();
-        system.file(path.trim_start_matches('/'), binary.bytes.clone(), 0o755);
+        system.file(path.trim_start_matches('/'), binary.bytes.clone(), 0o755)?;
         let name = service.unit();
         let of_service = |path: &str| path.contains(&format!("/{name}"));
         for (path, entry) in tree.iter().filter(|(path, _)| of_service(path)) {
             if let Some(path) = path.strip_prefix("root/") {
-                system.file(path, entry.bytes.clone(), 0o644);
+                system.file(path, entry.bytes.clone(), 0o644)?;
             }
         }
         for (path, to) in tree.links().filter(|(path, _)| of_service(path)) {
             if let Some(path) = path.strip_prefix("root/") {
-                system.link(path, to);
+                system.link(path, to)?;
             }
         }
         if !service.settings.drop_in {
             names.push(name);
         }
     }
-    names
+    Ok(names)
 }

@@ -4,19 +4,20 @@ use super::filesystem::Filesystem;
 use crate::systemd::ADMIN;
 use crate::systemd::check::Source;
 use crate::systemd::unit::Unit;
-use l4re_packager_base::Report;
+use l4re_packager_base::{Diagnostic, Report};
 
 /// Switches off the gettys that can never start. Those on virtual terminals need `agetty`, and would
 /// be tried again for ever; those on serial lines also wait for a device unit, which only udev makes.
-pub(super) fn gettys(system: &mut Filesystem) {
+pub(super) fn gettys(system: &mut Filesystem) -> Result<(), Diagnostic> {
     let agetty = system.get("sbin/agetty").is_some();
     let udev = system.get("lib/systemd/systemd-udevd").is_some();
     if !agetty {
-        system.link(&format!("{ADMIN}/getty-static.service"), "/dev/null");
+        system.link(&format!("{ADMIN}/getty-static.service"), "/dev/null")?;
     }
     if !agetty || !udev {
-        system.link("etc/systemd/system-generators/systemd-getty-generator", "/dev/null");
+        system.link("etc/systemd/system-generators/systemd-getty-generator", "/dev/null")?;
     }
+    Ok(())
 }
 
 /// The units that can be verified, and those that are not enabled and have no program here, each
@@ -52,9 +53,9 @@ mod tests {
     fn off(files: &[&str]) -> Vec<String> {
         let mut system = Filesystem::default();
         for file in files {
-            system.file(file, Vec::new(), 0o755);
+            system.file(file, Vec::new(), 0o755).unwrap();
         }
-        gettys(&mut system);
+        gettys(&mut system).unwrap();
         let off = system.iter().filter(|(_, node)| node.kind == Kind::Link("/dev/null".into()));
         off.map(|(path, _)| path.rsplit('/').next().unwrap().to_owned()).collect()
     }
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn a_unit_without_its_program_is_idle_unless_it_is_enabled() {
         let mut system = Filesystem::default();
-        system.file("bin/sh", Vec::new(), 0o755);
+        system.file("bin/sh", Vec::new(), 0o755).unwrap();
         let unit = |name: &str, command: &str| {
             let text = format!("[Service]\nExecStart={command}\n");
             (name.to_owned(), Source { path: name.into(), text })

@@ -5,10 +5,9 @@
 //! 1.01 of the format (`properties_version 0x101`).
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Position, Report};
 
 mod arguments;
@@ -251,18 +250,13 @@ impl Properties {
     ///
     /// [`Failure`] if it cannot be read, and with all mistakes in it.
     pub fn load(path: &Path) -> Result<(Self, Report), Failure> {
-        let file = match File::open(path) {
+        let bytes = match input::read(path, read::FILE_MAX as u64) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let finding = Diagnostic::error("udi-no-file", "there is no such file");
                 return Err(finding.file(path).into());
             }
-            opened => opened,
+            read => read.map_err(|error| Failure::io("read", path, &error))?,
         };
-        // One byte more than is taken: what is larger is not read to its end.
-        let limit = read::FILE_MAX as u64 + 1;
-        let mut bytes = Vec::new();
-        file.and_then(|file| file.take(limit).read_to_end(&mut bytes))
-            .map_err(|error| Failure::io("read", path, &error))?;
         Self::parse(path, &bytes)
     }
 

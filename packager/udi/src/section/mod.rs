@@ -27,15 +27,21 @@ const TRIES: usize = 16;
 ///
 /// # Errors
 ///
-/// [`Diagnostic`] if it is no ELF file with section headers, or its section was attached by
+/// [`Diagnostic`] if it is no ELF file with sound section headers, or its section was attached by
 /// something else.
 pub fn attach(module: &[u8], content: &[u8]) -> Result<Vec<u8>, Diagnostic> {
     let detached = if content_of(module)?.is_some() { Some(detach(module)?) } else { None };
     let module = detached.as_deref().unwrap_or(module);
-    match class(module)? {
+    let attached = match class(module)? {
         64 => append::<FileHeader64<Endianness>>(module, content),
         _ => append::<FileHeader32<Endianness>>(module, content),
+    }?;
+    if content_of(&attached)? != Some(content) {
+        let message = format!("section {SECTION} does not read back as it was attached");
+        let help = "the section headers are damaged; build the module again";
+        return Err(Diagnostic::error("elf-sections", message).offset(0).help(help));
     }
+    Ok(attached)
 }
 
 /// The module as it was before [`attach`].
@@ -134,6 +140,7 @@ fn append<E: Class>(module: &[u8], content: &[u8]) -> Result<Vec<u8>, Diagnostic
         return unusable("section headers of another size than the format has");
     }
     let mut names = names_of(header, endian, module, old)?.to_vec();
+    are_named(old, endian, &names)?;
     let own = names.len();
     names.extend([SECTION.as_bytes(), b"\0.shstrtab\0"].concat());
 
@@ -157,6 +164,26 @@ fn append<E: Class>(module: &[u8], content: &[u8]) -> Result<Vec<u8>, Diagnostic
     let header = bytes_of(&header);
     bytes.get_mut(..header.len()).ok_or_else(too_large)?.copy_from_slice(header);
     Ok(bytes)
+}
+
+/// Each section must have its name in the table, which must end: what is appended to it would
+/// otherwise be the end of another's name, or the whole of it.
+fn are_named<S: SectionHeader<Endian = Endianness>>(
+    sections: &[S],
+    endian: Endianness,
+    names: &[u8],
+) -> Result<(), Diagnostic> {
+    let bad = |message: String| Err(Diagnostic::error("elf-sections", message).offset(0));
+    if names.last() != Some(&0) {
+        return bad("the table with the names of the sections has no end".into());
+    }
+    for (index, section) in sections.iter().enumerate() {
+        let start = usize::try_from(section.sh_name(endian)).unwrap_or(usize::MAX);
+        if start >= names.len() {
+            return bad(format!("the name of section {index} lies outside of the table of names"));
+        }
+    }
+    Ok(())
 }
 
 fn cut<E: Class>(module: &[u8]) -> Result<Vec<u8>, Diagnostic> {

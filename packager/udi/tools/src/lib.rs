@@ -9,6 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use l4re_files::{ScratchFolder, input};
 use l4re_udi::props::{self, Properties};
 
 use l4re_packager_base::{Diagnostic, Failure, Report};
@@ -160,7 +161,8 @@ impl Server {
         if !path.is_file() {
             return Ok(None);
         }
-        let text = fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+        let text = input::read_text(&path, input::TEXT)
+            .map_err(|error| Failure::io("read", &path, &error))?;
         let (manifest, warnings) = Manifest::from_toml(&path, &text)?;
         report.extend(warnings);
         Ok(Some(Self { manifest, text }))
@@ -198,14 +200,14 @@ fn compare(file: &Path, properties: &Properties, manifest: &Manifest) -> Report 
 }
 
 /// A folder for scratch files, in `parent` or where the system has them.
-fn scratch(parent: Option<&Path>) -> Result<tempfile::TempDir, Failure> {
+fn scratch(parent: Option<&Path>) -> Result<ScratchFolder, Failure> {
     let parent = parent.map_or_else(std::env::temp_dir, Path::to_path_buf);
     if !parent.is_dir() {
         let message = "there is no such folder for scratch files";
         let help = "name one with -T or UDI_BLDTMPDIR";
         return Err(Diagnostic::error("udi-no-file", message).file(&parent).help(help).into());
     }
-    tempfile::tempdir_in(&parent).map_err(|error| Failure::io("make a folder in", &parent, &error))
+    ScratchFolder::within(&parent).map_err(|error| Failure::io("make a folder in", &parent, &error))
 }
 
 /// Writes a file whole or not at all.

@@ -1,10 +1,10 @@
 //! `udimkpkg`: from a driver's folder to its package file.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
 use l4re_udi::archive::{Component, ENDING, File, Limits, Package, Place};
 use l4re_udi::{exports, props, section};
 
@@ -146,13 +146,7 @@ fn existing(file: &Path, wanted: Existing) -> Result<Package, Failure> {
 pub fn read(file: &Path) -> Result<Package, Failure> {
     let limits = Limits::default();
     let io = |error| Failure::io("read", file, &error);
-    let opened = fs::File::open(file).map_err(io)?;
-    if !opened.metadata().map_err(io)?.is_file() {
-        return Err(Diagnostic::error("udi-archive", "is no file").file(file).into());
-    }
-    // One byte more than is taken: the rest of what is larger is not read.
-    let mut bytes = Vec::new();
-    opened.take(limits.archive.saturating_add(1)).read_to_end(&mut bytes).map_err(io)?;
+    let bytes = input::read(file, limits.archive).map_err(io)?;
     Package::from_bytes(&bytes, limits).map_err(|finding| finding.file(file).into())
 }
 
@@ -209,7 +203,8 @@ impl Collect<'_> {
     fn module(&self, path: &Path, module: &str, report: &mut Report) -> Result<Vec<u8>, Failure> {
         let properties = &self.project.properties;
         let about = |finding: Diagnostic| Failure::from(finding.file(path));
-        let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let bytes =
+            input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))?;
         let findings = match self.project.server {
             Some(_) => exports::check(&bytes, &properties.exports()),
             None => modules::judge(&bytes, properties),
@@ -282,7 +277,7 @@ impl Collect<'_> {
 
     fn read(&self, name: &str) -> Result<Vec<u8>, Failure> {
         let path = self.project.folder.join(name);
-        fs::read(&path).map_err(|error| match error.kind() {
+        input::read(&path, input::PROGRAM).map_err(|error| match error.kind() {
             ErrorKind::NotFound => {
                 let message = "no such file; the properties name it";
                 Diagnostic::error("udi-no-file", message).file(&path).into()

@@ -1,9 +1,9 @@
 //! `udibuild`: from a driver's folder to its modules below `bin/<abi>/`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
 use l4re_udi::exports;
 use serde::Serialize;
 
@@ -113,7 +113,8 @@ impl Work<'_> {
         if !self.options.dry_run {
             let bytes = self.program(progress, &mut built.report)?;
             // What has to be compiled for that, cargo knows.
-            changed = !(self.options.update && fs::read(&file).is_ok_and(|there| there == bytes));
+            changed = !(self.options.update
+                && input::read(&file, input::PROGRAM).is_ok_and(|there| there == bytes));
             if changed {
                 write_file(&file, &bytes, true)?;
             }
@@ -141,7 +142,8 @@ impl Work<'_> {
         let mut bytes = Vec::new();
         for program in &built.programs {
             let path = &program.path;
-            bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+            bytes = input::read(path, input::PROGRAM)
+                .map_err(|error| Failure::io("read", path, &error))?;
             let findings = exports::check(&bytes, &self.project.properties.exports())?;
             report.extend_about(path, findings);
         }

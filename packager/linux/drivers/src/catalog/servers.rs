@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
+
 use super::{Catalog, Entry, Kind, Module};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::manifest::{self, Class, Manifest};
@@ -54,7 +56,8 @@ impl Catalog {
 pub fn workspace(folder: &Path) -> Result<PathBuf, Failure> {
     let full = folder.canonicalize().map_err(|error| Failure::io("read", folder, &error))?;
     let found = full.ancestors().find(|folder| {
-        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        let manifest =
+            input::read_text(&folder.join("Cargo.toml"), input::TEXT).unwrap_or_default();
         let workspace = manifest.lines().any(|line| line.trim() == "[workspace]");
         workspace && folder.join("drivers").is_dir()
     });
@@ -71,7 +74,7 @@ fn entry(manifest: Manifest, path: &Path, directory: String) -> Option<Entry> {
     if manifest.driver.class == Class::Test {
         return None;
     }
-    let text = fs::read_to_string(path).unwrap_or_default();
+    let text = input::read_text(path, input::TEXT).unwrap_or_default();
     let line = text.lines().position(|line| line.trim() == "[driver]").unwrap_or(0);
     let driver = manifest.driver;
     let program = driver.program.unwrap_or_else(|| driver.name.clone());

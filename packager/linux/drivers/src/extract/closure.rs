@@ -16,8 +16,10 @@ use super::toplevel::OBJTREE;
 use crate::workspace::{Compiler, Module};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
-/// Findings about files that are there and cannot be read.
-const DENIED: [&str; 3] = ["outside", "io", "too-large"];
+/// What the preprocessor itself finds in a file. Everything else is about a file that is there, or
+/// ought to be made, and cannot be had.
+const OF_TEXT: [&str; 7] =
+    ["condition", "directive", "error-directive", "expansion", "include", "limit", "macro"];
 
 /// The headers that the sources of several modules need.
 #[derive(Debug, Default)]
@@ -33,12 +35,15 @@ pub struct Closure {
     missing: BTreeMap<String, Wanted>,
 }
 
-/// Who wants a header that is not there: the file, the line, and an object that needs it.
+/// Who wants a header that is not there: the file, the line, an object that needs it, and whether a
+/// rule makes it.
 #[derive(Debug)]
 struct Wanted {
     by: PathBuf,
     line: u32,
     object: String,
+    /// Whether the Makefile beside the object names the header: then a rule there makes it.
+    made: bool,
 }
 
 /// Asks the compiler what it knows by itself under flags.
@@ -80,15 +85,17 @@ impl<'a> Scanner<'a> {
             let Some(source) = source_of(module, object) else { continue };
             let scan = self.scan(module, object, source)?;
             // A header that is there and cannot be had is no missing one.
-            let denied = scan.findings.iter().find(|finding| DENIED.contains(&finding.code));
-            if let Some(denied) = denied {
-                return Err(denied.clone().into());
+            let denied = scan.findings.iter().find(|finding| !OF_TEXT.contains(&finding.code));
+            if let Some(mut denied) = denied.cloned() {
+                denied.message += &format!(" (included for {object})");
+                return Err(denied.into());
             }
             for missing in &scan.missing {
                 closure.missing.entry(missing.name().to_owned()).or_insert_with(|| Wanted {
                     by: missing.by.to_path_buf(),
                     line: missing.origin.line,
                     object: object.clone(),
+                    made: self.is_made(&module.directory, missing.name()),
                 });
             }
             for path in scan.paths().skip(1) {
@@ -104,6 +111,16 @@ impl<'a> Scanner<'a> {
             headers.remove(built(source));
         }
         self.sort(module, headers, closure)
+    }
+
+    /// Whether the Makefile of a folder names a header: a rule in it makes what is not there.
+    fn is_made(&self, directory: &str, header: &str) -> bool {
+        let name = header.rsplit('/').next().unwrap_or(header);
+        let makefiles = ["Kbuild", "Makefile"].map(|file| format!("{directory}/{file}"));
+        makefiles.iter().any(|path| {
+            let text = self.files.get(path).ok().flatten().unwrap_or_default();
+            String::from_utf8_lossy(&text).contains(name)
+        })
     }
 
     fn scan(&mut self, module: &Module, object: &str, source: &str) -> Result<Scan, Failure> {
@@ -200,18 +217,34 @@ fn reads_trace_headers(text: &[u8]) -> bool {
 }
 
 impl Closure {
-    /// What was not found, as warnings.
+    /// What was not found: a warning if a rule beside the driver makes it, else an error, since the
+    /// object cannot be compiled.
     pub fn doubts(&self, root: &Path, report: &mut Report) {
-        for (name, Wanted { by, line, object }) in &self.missing {
-            let message = format!("includes {name}, which is not in the tree");
-            let help = format!(
-                "if a rule of the tree makes it, `make O=DIR {object}` does; copy it from DIR to \
-                 the same place below the workspace's src/ and generated/"
-            );
+        for (name, Wanted { by, line, object, made }) in &self.missing {
+            let (finding, help) = match made {
+                true => (
+                    Diagnostic::warning(
+                        "missing-header",
+                        format!("includes {name}, which a rule of the tree's Makefiles makes"),
+                    ),
+                    format!(
+                        "`make O=DIR {object}` makes it; copy it from DIR to the same place below \
+                         the workspace's src/ and generated/"
+                    ),
+                ),
+                false => (
+                    Diagnostic::error(
+                        "missing-header",
+                        format!("includes {name}, which is not there: {object} cannot be compiled"),
+                    ),
+                    "is the tree complete? If its make knows how to make the header, choose another \
+                     driver or architecture"
+                        .to_owned(),
+                ),
+            };
             let position = l4re_packager_base::Position::Text { line: *line as usize, column: 1 };
             let by = by.strip_prefix(root).unwrap_or(by);
-            let warning = Diagnostic::warning("missing-header", message);
-            report.push(warning.file(by).at(position).help(help));
+            report.push(finding.file(by).at(position).help(help));
         }
     }
 

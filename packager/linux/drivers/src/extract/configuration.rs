@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
 
+use l4re_files::input;
 use l4re_kconfig::{Config, Kconfig, Preset, SymbolId, TreeSource};
 
 use super::least::{Change, turn_on};
@@ -56,7 +56,8 @@ pub fn configure<'k>(
         Base::Defconfig => config.preset(Preset::Default, &source)?,
         Base::Allmodconfig => config.preset(Preset::AllModules, &source)?,
         Base::File(path) => {
-            let bytes = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+            let bytes = input::read(path, input::TEXT)
+                .map_err(|error| Failure::io("read", path, &error))?;
             report = config.read(&String::from_utf8_lossy(&bytes), path);
             Report::new()
         }

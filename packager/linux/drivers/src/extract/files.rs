@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use l4re_cpp::FileSource;
+use l4re_files::input;
 
 use l4re_packager_base::{Diagnostic, Failure};
 
@@ -105,7 +106,7 @@ impl TreeFiles {
             let message = format!("is {} bytes long, which no source is", metadata.len());
             return Err(Diagnostic::error("too-large", message).file(path).into());
         }
-        fs::read(path).map(Some).map_err(failed)
+        input::read(path, MAX_FILE).map(Some).map_err(failed)
     }
 
     /// The bytes of `<path>_shipped`, if there is such a file.

@@ -13,6 +13,7 @@ use super::closure::{Closure, Scanner};
 use super::configuration::{Configured, configure, kind};
 use super::facts::facts;
 use super::files::{TreeFiles, built as in_built_tree};
+use super::flags::{check_compiler, check_module};
 use super::least::{nothing_built, open_folders, place};
 use super::modules::{Makefiles, doubts};
 use super::providers::selected;
@@ -69,6 +70,10 @@ pub fn gather(subject: &Subject<'_>) -> Result<(Workspace, Report), Failure> {
     }
     let Made { auto_conf, config, mut top, mut modules, mut providers, report: found } = made;
     report.extend(found);
+    // Before a compiler is told any of it.
+    check_compiler(&top.compiler, &mut report);
+    all(&mut modules, &mut providers).for_each(|module| check_module(module, &mut report));
+    let ((), mut report) = report.into_result(())?;
 
     let files = TreeFiles::new(root);
     let generated = Generated::new(Inputs {
@@ -98,6 +103,7 @@ pub fn gather(subject: &Subject<'_>) -> Result<(Workspace, Report), Failure> {
     drop(scanner);
     closure.settle();
     closure.doubts(root, &mut report);
+    let ((), report) = report.into_result(())?;
 
     let mut parts = Parts { subject, configured, modules, providers, closure, files: &files };
     let workspace = parts.workspace(driver, top.compiler, &auto_conf, &generated)?;

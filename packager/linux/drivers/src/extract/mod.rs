@@ -23,6 +23,7 @@ mod compile;
 mod configuration;
 mod facts;
 mod files;
+mod flags;
 mod gather;
 mod least;
 mod modules;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use l4re_files::ScratchFolder;
+
 use super::Written;
 use super::files::normal;
 use crate::workspace::FILE;
@@ -25,10 +27,7 @@ pub enum Destination {
 pub fn write(files: &Tree, destination: &Destination, tree: &Path) -> Result<Written, Failure> {
     match destination {
         Destination::Fresh => {
-            let folder = tempfile::Builder::new()
-                .prefix("l4re-driver.")
-                .rand_bytes(6)
-                .tempdir()
+            let folder = ScratchFolder::named("l4re-driver.")
                 .map_err(|error| Failure::io("make", &std::env::temp_dir(), &error))?;
             outside_of(tree, folder.path())?;
             files.write_over(folder.path(), &[FILE])?;

@@ -10,6 +10,7 @@ mod read;
 mod rules;
 
 pub use read::{MAX_BYTES, load, read};
+pub use rules::refused_flags;
 
 /// The name of the file in a workspace.
 pub const FILE: &str = "driver.yaml";

@@ -1,9 +1,9 @@
 //! Reading `driver.yaml` back, strictly.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
+
+use l4re_files::input;
 
 use super::rules::{self, Refusal};
 use super::{Base, Compiler, ConditionalMember, DriverYaml, Flags, Module, Provider, SCHEMA};
@@ -21,12 +21,7 @@ pub const MAX_BYTES: u64 = 4 << 20;
 /// [`Failure`] if it cannot be read, is larger than [`MAX_BYTES`], is no UTF-8, or is not good.
 pub fn load(path: &Path) -> Result<(DriverYaml, Report), Failure> {
     let io = |error: std::io::Error| Failure::io("read", path, &error);
-    let mut bytes = Vec::new();
-    File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let message = format!("larger than {} MiB; no driver has so much to say", MAX_BYTES >> 20);
-        return Err(Diagnostic::error("yaml", message).file(path).into());
-    }
+    let bytes = input::read(path, MAX_BYTES).map_err(io)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::from(Diagnostic::error("yaml", "not UTF-8").file(path).offset(at as u64))

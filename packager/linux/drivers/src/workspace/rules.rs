@@ -99,122 +99,16 @@ fn closed(inner: &str) -> bool {
     true
 }
 
-/// Words whose next word belongs to them.
-pub const WITH_ARGUMENT: [&str; 10] = [
-    "-include",
-    "-imacros",
-    "-I",
-    "-isystem",
-    "-iquote",
-    "-idirafter",
-    "-D",
-    "-U",
-    "--param",
-    "-mllvm",
-];
-
-/// Beginnings of flags that would run other programs, or write or read where nobody looks.
-const REFUSED: [&str; 32] = [
-    "-fplugin",
-    "-fpass-plugin",
-    "-fmodule-mapper",
-    "-wrapper",
-    "-specs",
-    "-B",
-    "-o",
-    "-M",
-    "-Wp,",
-    "-Wl,",
-    "-save-temps",
-    "-dump",
-    "-fdump",
-    "-fopt-info",
-    "-foptimization-record-file",
-    "-fsave-optimization-record",
-    "-ftime-trace",
-    "-fcallgraph-info",
-    "-fcrash-diagnostics",
-    "-fdiagnostics-add-output",
-    "-fdiagnostics-set-output",
-    "-serialize-diagnostics",
-    "-index-store-path",
-    "-aux-info",
-    "-no-canonical-prefixes",
-    "-fauto-profile",
-    "-fprofile-use",
-    "-Xlinker",
-    "-Xpreprocessor",
-    "-Xassembler",
-    "-Xclang",
-    "-load",
-];
-
-/// The flags that may begin with two dashes. Of the others many are long names of refused ones:
-/// `--prefix` is `-B`, `--output` is `-o`.
-const LONG: [&str; 3] = ["--param", "--param=", "--target="];
-
-/// Flags with a path behind them.
-const PATHS: [&str; 6] = ["-include", "-imacros", "-isystem", "-iquote", "-idirafter", "-I"];
-
-/// Beginnings of what the assembler is not told: to write listings, dependencies or its output
-/// somewhere, and to read more arguments from a file.
-const REFUSED_OF_ASSEMBLER: [&str; 6] = ["-a", "-o", "-MD", "--MD", "--M", "@"];
-
-/// Flags of a compiler, each a word or with its argument in the next word.
+/// Flags of a compiler, each a word or with its argument in the next word; the numbers of those that
+/// are not taken, and why.
 pub fn flags(words: &[&str]) -> Vec<(usize, Refusal)> {
-    let mut refused = Vec::new();
-    let mut argument = None;
-    for (index, word) in words.iter().enumerate() {
-        let result = match argument.take() {
-            Some(flag) => flag_argument(flag, word),
-            None if WITH_ARGUMENT.contains(word) => {
-                argument = Some(*word);
-                Ok(())
-            }
-            None => flag(word),
-        };
-        refused.extend(result.err().map(|why| (index, why)));
-    }
-    if let (Some(flag), Some(last)) = (argument, words.len().checked_sub(1)) {
-        refused.push((last, format!("`{flag}` wants an argument")));
-    }
-    refused
+    l4re_cflags::build(words, &include_path)
 }
 
-fn flag(word: &str) -> Result<(), Refusal> {
-    printable(word)?;
-    if !word.starts_with('-') || word == "-" {
-        return Err(format!("`{word}` is no flag: it does not begin with `-`"));
-    }
-    if let Some(begin) = REFUSED.iter().find(|begin| word.starts_with(**begin)) {
-        return Err(format!("`{word}`: `{begin}` is not taken from a manifest"));
-    }
-    if word.starts_with("--") && !LONG.iter().any(|long| is_or_begins(word, long)) {
-        return Err(format!("`{word}`: of the long flags only --param and --target are taken"));
-    }
-    let mut for_assembler = word.strip_prefix("-Wa,").unwrap_or_default().split(',');
-    if for_assembler.any(|part| REFUSED_OF_ASSEMBLER.iter().any(|begin| part.starts_with(begin))) {
-        return Err(format!("`{word}`: the assembler is not told to write or read other files"));
-    }
-    match PATHS.iter().find_map(|option| word.strip_prefix(option)) {
-        Some(path) => include_path(path),
-        None if word.starts_with("-i") => Err(format!("`{word}` is no flag of a kernel's build")),
-        None => Ok(()),
-    }
-}
-
-/// Whether a word is this flag, or begins with one that ends in `=`.
-fn is_or_begins(word: &str, flag: &str) -> bool {
-    word == flag || flag.ends_with('=') && word.starts_with(flag)
-}
-
-fn flag_argument(flag: &str, word: &str) -> Result<(), Refusal> {
-    match flag {
-        "-include" | "-imacros" | "-I" | "-isystem" | "-iquote" | "-idirafter" => {
-            include_path(word)
-        }
-        _ => printable(word),
-    }
+/// Why flags are not taken, a reason for each that is not.
+pub fn refused_flags(words: &[String]) -> Vec<Refusal> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    flags(&words).into_iter().map(|(_, why)| why).collect()
 }
 
 /// A path of a flag, with one of the words of [`super::Root`] before it or absolute.

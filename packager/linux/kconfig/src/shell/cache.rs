@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use l4re_files::input;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
@@ -112,8 +113,7 @@ impl Cache {
 
 /// The answers in a file; lines that are none are passed over.
 fn read(file: &Path) -> FxHashMap<String, Vec<u8>> {
-    let small = fs::metadata(file).is_ok_and(|metadata| metadata.len() <= MAX_FILE);
-    let text = if small { fs::read_to_string(file).unwrap_or_default() } else { String::new() };
+    let text = input::read_text(file, MAX_FILE).unwrap_or_default();
     text.lines()
         .filter_map(|line| {
             let (key, output) = line.split_once(' ')?;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 
+use l4re_files::ScratchFolder;
 use l4re_programs::Program;
-use tempfile::TempDir;
 
 use crate::environment::Environment;
 
@@ -51,7 +51,7 @@ pub struct HostShell {
 }
 
 struct State {
-    folder: Option<TempDir>,
+    folder: Option<ScratchFolder>,
     cache: Cache,
 }
 
@@ -97,7 +97,7 @@ impl Shell for HostShell {
         let folder: PathBuf = match &state.folder {
             Some(folder) => folder.path().into(),
             None => {
-                let folder = tempfile::Builder::new().prefix("kconfig.").tempdir()?;
+                let folder = ScratchFolder::new()?;
                 let path = folder.path().to_owned();
                 state.folder = Some(folder);
                 path

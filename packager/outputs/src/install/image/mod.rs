@@ -7,10 +7,11 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use l4re_files::{Draft, ScratchFolder, input};
 use l4re_image::Image;
-use tempfile::TempPath;
 
 use super::Medium;
 use disk::Partition;
@@ -84,11 +85,11 @@ enum Content {
 /// Tells what an image is by its content.
 fn look(path: &Path) -> Result<Content, Failure> {
     let io = |error: io::Error| Failure::io("read", path, &error);
-    let mut file = File::open(path).map_err(io)?;
-    if !file.metadata().map_err(io)?.is_file() {
+    if !fs::metadata(path).map_err(io)?.is_file() {
         let message = "is no file; a device or a mounted file system is not written to";
         return Err(Diagnostic::error("install-image", message).file(path).into());
     }
+    let mut file = input::open(path).map_err(io)?;
     if let Some(format) = file_system(&mut file, 0).map_err(io)? {
         return Ok(Content::System(format));
     }
@@ -131,7 +132,7 @@ fn choose<'a>(
     wanted: Option<u32>,
 ) -> Result<(Format, &'a Partition), Failure> {
     let io = |error: io::Error| Failure::io("read", path, &error);
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = input::open(path).map_err(io)?;
     let (mut fitting, mut list) = (Vec::new(), Vec::new());
     for partition in partitions {
         let format = file_system(&mut file, partition.start).map_err(io)?;
@@ -160,7 +161,7 @@ fn choose<'a>(
 
 /// The copy that is worked on; it goes when it is dropped, unless it takes its place.
 struct Copy {
-    path: TempPath,
+    draft: Draft,
     output: PathBuf,
     /// The disk and the range that it is the copy of, if it is one of a partition.
     partition: Option<(PathBuf, Range<u64>)>,
@@ -169,55 +170,52 @@ struct Copy {
 impl Copy {
     fn of(file: &Path, range: Option<Range<u64>>, output: &Path) -> Result<Self, Failure> {
         let io = |error: io::Error| Failure::io("copy to", output, &error);
-        let path = draft(output).map_err(io)?;
+        let mut draft = Draft::beside(output).map_err(io)?;
         match &range {
-            // Shares blocks where the file system can; keeps the mode.
-            None => fs::copy(file, &path).map(|_| ()),
-            Some(range) => take_out(file, range, &path),
+            None => copy(file, &mut draft),
+            Some(range) => take_out(file, range, draft.file()),
         }
         .map_err(io)?;
         let partition = range.map(|range| (file.to_owned(), range));
-        Ok(Self { path, output: output.into(), partition })
+        Ok(Self { draft, output: output.into(), partition })
     }
 
     /// A folder for what tools exchange with us, beside nothing that matters.
-    fn scratch() -> Result<tempfile::TempDir, Failure> {
+    fn scratch() -> Result<ScratchFolder, Failure> {
         let folder = std::env::temp_dir();
-        tempfile::tempdir().map_err(|error| Failure::io("make a folder in", &folder, &error))
+        ScratchFolder::new().map_err(|error| Failure::io("make a folder in", &folder, &error))
     }
 
     fn persist(self) -> Result<PathBuf, Failure> {
         let io = |error: io::Error| Failure::io("write", &self.output, &error);
-        let path = match &self.partition {
-            None => self.path,
+        let draft = match &self.partition {
+            None => self.draft,
             Some((disk, range)) => {
-                let whole = draft(&self.output).map_err(io)?;
-                fs::copy(disk, &whole).map_err(io)?;
-                put_back(&self.path, range, &whole).map_err(io)?;
+                let mut whole = Draft::beside(&self.output).map_err(io)?;
+                copy(disk, &mut whole).map_err(io)?;
+                put_back(self.draft.path(), range, whole.file()).map_err(io)?;
                 whole
             }
         };
-        File::open(&path).and_then(|file| file.sync_all()).map_err(io)?;
-        path.persist(&self.output).map_err(|error| io(error.error))?;
+        draft.persist(&self.output).map_err(io)?;
         Ok(self.output)
     }
 }
 
-/// An empty file beside the one that it will become.
-fn draft(output: &Path) -> io::Result<TempPath> {
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let name = output.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut draft = tempfile::Builder::new();
-    let draft = draft.prefix(&format!(".{name}.")).tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    Ok(draft.into_temp_path())
+/// Copies a file with its access rights. Shares blocks where the file system can.
+fn copy(from: &Path, to: &mut Draft) -> io::Result<()> {
+    let mut from = input::open(from)?;
+    let mode = from.metadata()?.permissions().mode();
+    io::copy(&mut from, to.file())?;
+    to.set_mode(mode & 0o7777)
 }
 
 /// Copies a partition into a file of its own.
-fn take_out(disk: &Path, range: &Range<u64>, to: &Path) -> io::Result<()> {
-    let mut disk = File::open(disk)?;
+fn take_out(disk: &Path, range: &Range<u64>, to: &mut File) -> io::Result<()> {
+    let mut disk = input::open(disk)?;
     disk.seek(SeekFrom::Start(range.start))?;
     let mut part = disk.take(range.end - range.start);
-    let copied = io::copy(&mut part, &mut File::create(to)?)?;
+    let copied = io::copy(&mut part, to)?;
     if copied == range.end - range.start {
         Ok(())
     } else {
@@ -226,14 +224,13 @@ fn take_out(disk: &Path, range: &Range<u64>, to: &Path) -> io::Result<()> {
 }
 
 /// Copies a partition back. The tools must have left it as long as it was.
-fn put_back(part: &Path, range: &Range<u64>, disk: &Path) -> io::Result<()> {
-    let mut part = File::open(part)?;
+fn put_back(part: &Path, range: &Range<u64>, disk: &mut File) -> io::Result<()> {
+    let mut part = input::open(part)?;
     if part.metadata()?.len() != range.end - range.start {
         return Err(io::Error::other("the partition has another length than before"));
     }
-    let mut disk = fs::OpenOptions::new().write(true).open(disk)?;
     disk.seek(SeekFrom::Start(range.start))?;
-    io::copy(&mut part, &mut disk)?;
+    io::copy(&mut part, disk)?;
     Ok(())
 }
 

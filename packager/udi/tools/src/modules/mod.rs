@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use l4re_files::input;
 use l4re_udi::exports::{self, Stage};
 use l4re_udi::props::{BuildRules, Properties, Source};
 
@@ -201,7 +202,7 @@ fn object(scratch: &Path, number: usize) -> PathBuf {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::io("read", path, &error))
+    input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))
 }
 
 fn check_sources(rules: &BuildRules<'_>, folder: &Path, report: &mut Report) {

@@ -11,6 +11,7 @@
 
 use std::path::Path;
 
+use l4re_files::input;
 use l4re_udi::archive::{ENDING, Package};
 use l4re_udi::exports::Stage;
 use l4re_udi::props::{self, Properties};
@@ -188,7 +189,8 @@ fn compile(
     report.extend(built.report);
     for (name, module) in properties.modules().iter().zip(&built.modules) {
         let path = &module.file;
-        let mut bytes = std::fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+        let mut bytes =
+            input::read(path, input::PROGRAM).map_err(|error| Failure::io("read", path, &error))?;
         if name == properties.primary_module() {
             bytes = section::attach(&bytes, &properties.section())
                 .map_err(|finding| finding.file(path))?;

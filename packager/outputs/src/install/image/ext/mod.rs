@@ -1,13 +1,14 @@
 //! ext2, ext3 and ext4: judged by the superblock and `e2fsck`, read by `ext4-view`, changed by
 //! `debugfs`. What `debugfs` says decides nothing: what is in the image afterwards does.
 
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use l4re_programs::Program;
 
 use ext4_view::{Ext4, Ext4Error, Metadata};
+use l4re_files::input;
 
 use super::tool::{Said, Tool};
 use super::{Copy, folders_above};
@@ -51,13 +52,13 @@ impl Ext {
     }
 
     fn e2fsck(&self, answer: &str) -> Result<Said, Failure> {
-        let arguments = ["-f".as_ref(), answer.as_ref(), self.copy.path.as_os_str()];
+        let arguments = ["-f".as_ref(), answer.as_ref(), self.copy.draft.path().as_os_str()];
         E2FSCK.run(Path::new("."), arguments)
     }
 
     /// The file system as it stands in the copy now.
     fn view(&self) -> Result<Ext4, Failure> {
-        Ext4::load_from_path(&self.copy.path).map_err(|error| self.unreadable("/", &error))
+        Ext4::load_from_path(self.copy.draft.path()).map_err(|error| self.unreadable("/", &error))
     }
 
     fn unreadable(&self, path: &str, error: &Ext4Error) -> Failure {
@@ -67,8 +68,8 @@ impl Ext {
 
     /// Runs one command of debugfs, whose exit code says nothing.
     fn debugfs(&self, folder: &Path, command: &str) -> Result<Said, Failure> {
-        let image = std::path::absolute(&self.copy.path)
-            .map_err(|error| Failure::io("find", &self.copy.path, &error))?;
+        let image = std::path::absolute(self.copy.draft.path())
+            .map_err(|error| Failure::io("find", self.copy.draft.path(), &error))?;
         let arguments = ["-w".as_ref(), "-R".as_ref(), command.as_ref(), image.as_os_str()];
         let said = DEBUGFS.run(folder, arguments)?;
         if said.code == Some(0) { Ok(said) } else { Err(DEBUGFS.failed(command, &said)) }
@@ -99,7 +100,7 @@ impl Ext {
 fn superblock(copy: &Copy) -> Result<Superblock, Failure> {
     let mut bytes = [0; superblock::SIZE];
     let read = |bytes: &mut [u8]| {
-        let mut file = File::open(&copy.path)?;
+        let mut file = input::open(copy.draft.path())?;
         file.seek(SeekFrom::Start(superblock::OFFSET))?;
         file.read_exact(bytes)?;
         Ok(file.metadata()?.len())

@@ -3,7 +3,7 @@
 //! The crate `fatfs` (0.3.6) would need none of them, but the folders that it makes have errors for
 //! `fsck.fat`: their `.` has a long name, too.
 
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use super::{Copy, folders_above};
 use crate::install::Medium;
 use crate::install::links::Entry;
 use boot_sector::BootSector;
+use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure};
 
 pub(super) mod boot_sector;
@@ -45,7 +46,7 @@ impl Fat {
     fn check_boot_sector(&self) -> Result<(), Failure> {
         let mut bytes = [0; boot_sector::SIZE];
         let read = |bytes: &mut [u8]| {
-            let mut file = File::open(&self.copy.path)?;
+            let mut file = input::open(self.copy.draft.path())?;
             file.read_exact(bytes)?;
             Ok(file.metadata()?.len())
         };
@@ -58,7 +59,7 @@ impl Fat {
     }
 
     fn check(&self, what: &str) -> Result<(), Failure> {
-        let arguments = ["-n".as_ref(), self.copy.path.as_os_str()];
+        let arguments = ["-n".as_ref(), self.copy.draft.path().as_os_str()];
         let said = FSCK.run(Path::new("."), arguments)?;
         if said.code == Some(0) { Ok(()) } else { Err(FSCK.failed(what, &said)) }
     }
@@ -70,8 +71,8 @@ impl Fat {
         options: &[&str],
         rest: &[&str],
     ) -> Result<Said, Failure> {
-        let image = std::path::absolute(&self.copy.path)
-            .map_err(|error| Failure::io("find", &self.copy.path, &error))?;
+        let image = std::path::absolute(self.copy.draft.path())
+            .map_err(|error| Failure::io("find", self.copy.draft.path(), &error))?;
         let options = options.iter().map(AsRef::as_ref);
         let image = ["-i".as_ref(), image.as_os_str()];
         tool.run(folder, options.chain(image).chain(rest.iter().map(AsRef::as_ref)))
@@ -151,7 +152,7 @@ impl Medium for Fat {
         let scratch = Copy::scratch()?;
         self.must(MCOPY, scratch.path(), &[], &[&format!("::{path}"), "program"])?;
         let file = scratch.path().join("program");
-        fs::read(&file).map_err(|error| Failure::io("read", &file, &error))
+        input::read(&file, input::PROGRAM).map_err(|error| Failure::io("read", &file, &error))
     }
 
     fn finish(self: Box<Self>) -> Result<PathBuf, Failure> {

@@ -1,0 +1,1 @@
+/* What every object includes first. */
