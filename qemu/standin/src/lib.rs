@@ -6,7 +6,8 @@
 //! that it prints itself starts with `standin:`.
 //!
 //! This library is the portable part: it knows neither registers nor page tables, and its tests
-//! run on the host. The binary adds the board: see `board/`.
+//! run on the host. The binary adds processor and board: see
+//! `arch/` and `board/`.
 //!
 //! | module | what it holds |
 //! |---|---|

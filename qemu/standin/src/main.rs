@@ -5,6 +5,8 @@
 extern crate alloc;
 
 #[cfg(target_os = "none")]
+mod arch;
+#[cfg(target_os = "none")]
 mod board;
 
 /// On a host there is nothing to boot: says what this is.

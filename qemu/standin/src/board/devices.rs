@@ -5,7 +5,7 @@ use core::ptr::NonNull;
 
 use arm_pl011_uart::{PL011Registers, Uart, UniqueMmioPointer};
 
-use super::arch::phys_to_virt;
+use crate::arch::phys_to_virt;
 
 /// Where `virt` has its first UART. A fixed address, so that there is a console before the device
 /// tree is read, and if it cannot be.

@@ -7,7 +7,7 @@ use arm_gic::gicv3::{GicCpuInterface, GicV3};
 use arm_gic::{IntId, InterruptGroup, Trigger, UniqueMmioPointer};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use super::arch::phys_to_virt;
+use crate::arch::phys_to_virt;
 
 /// The interrupt controller.
 pub enum Gic {

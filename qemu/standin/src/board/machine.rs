@@ -7,11 +7,11 @@ use alloc::vec::Vec;
 use standin::machine::{Machine, PageTable};
 use standin::vbus::hardware::MmioSlot;
 
-use super::arch::{self, TIMER_IRQ, phys_to_virt};
 use super::devices::Console;
 use super::gic::Gic;
-use super::paging::UserTable;
 use super::tree::Tree;
+use crate::arch::paging::UserTable;
+use crate::arch::{self, TIMER_IRQ, phys_to_virt};
 
 /// QEMU's `virt`.
 pub struct Virt {

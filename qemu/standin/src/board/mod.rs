@@ -1,11 +1,8 @@
-//! The board: QEMU's `virt`, arm64, one CPU.
+//! The board: QEMU's `virt`, one CPU.
 
-mod arch;
 mod devices;
 mod gic;
-mod kernel_map;
 mod machine;
-mod paging;
 mod tree;
 
 use alloc::boxed::Box;
@@ -24,10 +21,14 @@ use standin::mem::{PAGE, PhysMem};
 use standin::vbus::hardware::Hardware;
 use standin::vbus::pci;
 
-use arch::{TrapKind, phys_to_virt};
+use crate::arch::{self, TrapKind, kernel_map, phys_to_virt};
 use devices::Console;
 use machine::Virt;
 
+/// Devices of `virt` are below RAM, but for PCI's configuration space.
+const DEVICES: (usize, usize) = (0, 1 << 30);
+/// Size of the configuration space of 256 buses.
+const ECAM_SIZE: usize = 256 << 20;
 /// Bytes behind the image that the kernel's own heap gets: objects and page tables.
 const HEAP: usize = 32 << 20;
 
@@ -64,7 +65,9 @@ fn boot(device_tree: usize) -> Result<Kernel, alloc::string::String> {
     unsafe { ALLOCATOR.lock().init(phys_to_virt(image.end).as_ptr() as usize, HEAP) };
     // SAFETY: QEMU passes a device tree in the boot protocol of Linux; it is never written.
     let tree = unsafe { tree::Tree::read(device_tree)? };
-    kernel_map::protect(&tree)?;
+    let mut devices = alloc::vec![DEVICES];
+    devices.extend(tree.ecam.map(|at| (at, at + ECAM_SIZE)));
+    kernel_map::protect(tree.ram, &devices)?;
     let archive = tree.archive().ok_or("no boot archive: give one to QEMU with -initrd")?;
     let boot = Boot::decode(archive).map_err(|e| format!("{e}"))?;
 

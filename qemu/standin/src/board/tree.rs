@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use dtoolkit::fdt::{Fdt, FdtNode};
 use dtoolkit::{Node, Property};
 
-use super::arch::phys_to_virt;
+use crate::arch::phys_to_virt;
 
 /// A virtio-mmio transport: address, size, interrupt.
 #[derive(Clone, Copy, Debug)]

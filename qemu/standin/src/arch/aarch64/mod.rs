@@ -1,4 +1,7 @@
-//! What only assembly can do.
+//! arm64: what only assembly can do, and page tables.
+
+pub mod kernel_map;
+pub mod paging;
 
 use core::arch::{asm, global_asm};
 use core::ptr::NonNull;

@@ -7,16 +7,11 @@ use aarch64_paging::descriptor::{El1Attributes, PhysicalAddress};
 use aarch64_paging::paging::{Constraints, El1And0, MemoryRegion, RootTable, VaRange};
 use standin::mem::PAGE;
 
-use super::arch::{self, phys_to_virt};
 use super::paging::Heap;
-use super::tree::Tree;
+use super::phys_to_virt;
 
 /// Level at which the tables of a 39-bit half start.
 const ROOT_LEVEL: usize = 1;
-/// Devices of `virt` are below RAM, but for PCI's configuration space.
-const DEVICES: (usize, usize) = (0, 1 << 30);
-/// Size of the configuration space of 256 buses.
-const ECAM_SIZE: usize = 256 << 20;
 
 /// What a range is for.
 #[derive(Clone, Copy)]
@@ -43,23 +38,23 @@ impl Use {
     }
 }
 
-/// Replaces the boot code's map, in which all is allowed.
+/// Replaces the boot code's map, in which all is allowed. `ram` and `devices` are physical addresses
+/// of first and behind the last byte.
 ///
 /// # Errors
 ///
 /// If the new map does not hold what it should.
-pub fn protect(tree: &Tree) -> Result<(), String> {
-    let image = arch::image();
-    let ram_end = tree.ram.1.next_multiple_of(PAGE);
+pub fn protect(ram: (usize, usize), devices: &[(usize, usize)]) -> Result<(), String> {
+    let image = super::image();
+    let ram_end = ram.1.next_multiple_of(PAGE);
     let mut ranges = alloc::vec![
-        (DEVICES.0, DEVICES.1, Use::Device),
-        (tree.ram.0, image.start, Use::Data),
+        (ram.0, image.start, Use::Data),
         (image.start, image.text_end, Use::Code),
         (image.text_end, image.rodata_end, Use::Constants),
         (image.rodata_end, image.guard, Use::Data),
         (image.guard + PAGE, ram_end, Use::Data),
     ];
-    ranges.extend(tree.ecam.map(|at| (at, at + ECAM_SIZE, Use::Device)));
+    ranges.extend(devices.iter().map(|(from, to)| (*from, *to, Use::Device)));
     let mut table = RootTable::with_va_range(Heap, ROOT_LEVEL, El1And0, VaRange::Upper);
     for (from, to, how) in ranges {
         let at = |pa| phys_to_virt(pa).as_ptr() as usize;
@@ -76,9 +71,9 @@ pub fn protect(tree: &Tree) -> Result<(), String> {
     }
     // SAFETY: the table maps image, heap, all of RAM and the devices, each with the rights that
     // its users need, and is never dropped.
-    unsafe { arch::replace_kernel_table(table.to_physical().0) };
+    unsafe { super::replace_kernel_table(table.to_physical().0) };
     core::mem::forget(table);
-    let writable = |pa| arch::is_writable(phys_to_virt(pa).as_ptr() as usize);
+    let writable = |pa| super::is_writable(phys_to_virt(pa).as_ptr() as usize);
     if writable(image.start) || writable(image.text_end) || writable(image.guard) {
         return Err("the kernel could write its own code".into());
     }

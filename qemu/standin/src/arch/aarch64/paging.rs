@@ -12,7 +12,7 @@ use alloc::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use standin::machine::{Cache, PageTable};
 use standin::mem::PAGE;
 
-use super::arch::{self, phys_to_virt, virt_to_phys};
+use super::{phys_to_virt, virt_to_phys};
 
 /// Level at which the tables of a 48-bit address space start.
 const ROOT_LEVEL: usize = 0;
@@ -128,7 +128,7 @@ impl Drop for UserTable {
         // does not use that half, and programs run only after the next `activate`.
         unsafe {
             asm!("msr ttbr0_el1, {}", "isb", "tlbi vmalle1", "dsb nsh", "isb",
-                in(reg) arch::empty_space(), options(nostack));
+                in(reg) super::empty_space(), options(nostack));
         }
     }
 }
