@@ -17,8 +17,9 @@ pub const TARGET: &str = "aarch64-unknown-none";
 const LINUX_TARGET: &str = "aarch64-unknown-linux-musl";
 
 /// The programs that run in the machine, and their folders.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     (SERVER, "drivers/blk"),
+    ("classes", "tests/guest/classes"),
     ("conformance", "tests/guest/conformance"),
     ("blk-client", "tests/guest/blk-client"),
     ("blk-faults", "tests/guest/blk-faults"),

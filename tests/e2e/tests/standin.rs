@@ -234,3 +234,27 @@ fn refused_clients_do_not_flood_the_log() -> Result<()> {
     assert_eq!(shown + left_out, record.number("refused")?, "{}", record.outcome);
     Ok(())
 }
+
+#[test]
+fn one_server_has_devices_of_several_classes() -> Result<()> {
+    let server = scenario::client("blk", "classes")?
+        .args(&["serve"])
+        .cap("vbus", Cap::Vbus)
+        .cap("svr", Cap::Server("blk".into()))
+        .priority(0x60);
+    let rng = scenario::client("rng", "classes")?
+        .args(&["use"])
+        .cap("rng", Cap::create("blk", &["device=entropy0"]));
+    let disk = scenario::client("client", "blk-client")?
+        .args(&["--depth", "8", "--chunk", "65536"])
+        .cap("disk", Cap::create("blk", &[&format!("device={SERIAL}")]));
+    let system = System::new(Transport::Pci).program(server).program(rng).program(disk);
+    let bench = Bench::new()?;
+    let place = system.transport.place(0);
+    let mut run = Run::new(&system).disk(Disk::file(&bench.disk.path, place).serial(SERIAL));
+    run.results = 2;
+    let record = run.on(&STANDIN)?.passed()?;
+    assert_eq!(record.get("sha256")?, bench.disk.sha256()?);
+    assert!(record.says("584 bytes"), "{}", record.outcome);
+    Ok(())
+}
