@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use l4re_linux_drivers::extract::{Destination, Extracted, Options, compile_command, extract};
-use l4re_linux_drivers::open::{Base, Request};
+use l4re_linux_drivers::open::{BaseConfig, Request};
 use l4re_linux_drivers::workspace::load;
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Failure, Report};
@@ -77,7 +77,7 @@ fn options(root: &Path, driver: &str) -> Options {
         },
         driver: driver.into(),
         subsystem: None,
-        base: Base::Tiny,
+        base: BaseConfig::Tiny,
         destination: Destination::Folder(root.with_file_name("out")),
         self_contained: false,
     }

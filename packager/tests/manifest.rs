@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use l4re_packager_core::manifest::systemd::Restart;
-use l4re_packager_core::manifest::{Class, Kind, Manifest, Source};
+use l4re_packager_core::manifest::{Class, Manifest, PackageKind, Source};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/manifest")
@@ -69,7 +69,7 @@ fn every_key_arrives() {
 fn every_key_of_a_service_arrives() {
     let manifest = read("good-service").unwrap();
     let driver = &manifest.driver;
-    assert_eq!((driver.kind, driver.kind.folder()), (Kind::Tool, Some("/usr/bin")));
+    assert_eq!((driver.kind, driver.kind.folder()), (PackageKind::Tool, Some("/usr/bin")));
     assert_eq!(driver.version.as_deref(), Some("1.2.0"));
     assert_eq!(driver.homepage.as_deref(), Some("https://example.org/fs"));
     assert_eq!(

@@ -13,7 +13,7 @@ use l4re_packager_core::elf;
 use l4re_packager_core::manifest::Manifest;
 use l4re_packager_core::package::{self, Binary, Input};
 use l4re_packager_core::target::Target;
-use l4re_packager_outputs::rootfs::{Arch, Distribution, Made, Options, image_again, make};
+use l4re_packager_outputs::rootfs::{Arch, Distribution, Made, RootfsOptions, image_again, make};
 use l4re_programs::Program;
 use support::{DRVINFO, Elf};
 
@@ -69,8 +69,8 @@ impl Place {
         make(&self.options(out, image), &mut Silent)
     }
 
-    fn options(&self, out: &str, image: bool) -> Options {
-        Options {
+    fn options(&self, out: &str, image: bool) -> RootfsOptions {
+        RootfsOptions {
             arches: vec![Arch::Arm64],
             distribution: Distribution {
                 suite: String::new(),
@@ -144,7 +144,7 @@ fn a_driver_comes_with_its_program_unit_link_script_and_bus() {
     let input =
         Input { manifest: &manifest, manifest_text: text, program: "demo", binaries: &binaries };
     package::emit(&input).unwrap().write(&place.path("package")).unwrap();
-    let options = Options {
+    let options = RootfsOptions {
         script: None,
         drivers: vec![place.path("package")],
         ..place.options("out", false)
@@ -322,7 +322,7 @@ fn a_kernel_comes_with_a_ram_disk_and_not_in_the_root() {
         build.arg(place.path(&format!("debs/{name}_1_arm64.deb")));
         assert!(build.output().unwrap().status.success());
     };
-    let options = Options { kernel: true, ..place.options("out", false) };
+    let options = RootfsOptions { kernel: true, ..place.options("out", false) };
     let message = make(&options, &mut Silent).unwrap_err().to_string();
     assert!(message.contains("no kernel (linux-image-…) for arm64"), "{message}");
     deb("linux-image-6.1", "boot/vmlinuz-6.1");

@@ -57,7 +57,7 @@ pub struct Param {
     /// Its letter on the command line.
     pub short: Option<char>,
     /// What its value is.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// What holds if it is not given, as text.
     pub default: Option<String>,
     /// How it may be used.
@@ -68,7 +68,7 @@ pub struct Param {
 
 /// What the value of a [`Param`] is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// There is none.
     Flag,
     /// Text.
@@ -265,15 +265,15 @@ fn param(
         _ => Some(range_of(range)?),
     };
     let kind = match (kind, range) {
-        ("flag", None) => Kind::Flag,
-        ("string", None) => Kind::String,
-        ("cap", None) => Kind::Cap,
-        ("uint", range) => Kind::Uint(range),
+        ("flag", None) => ValueKind::Flag,
+        ("string", None) => ValueKind::String,
+        ("cap", None) => ValueKind::Cap,
+        ("uint", range) => ValueKind::Uint(range),
         ("flag" | "string" | "cap", Some(_)) => return Err(format!("`{kind}` has no range")),
         _ => return Err(format!("unknown type `{kind}`")),
     };
     let default = (default != "-").then(|| default.to_owned());
-    if let (Kind::Uint(range), Some(text)) = (&kind, &default) {
+    if let (ValueKind::Uint(range), Some(text)) = (&kind, &default) {
         let value = number("default", text)?;
         if range.as_ref().is_some_and(|range| !range.contains(&value)) {
             return Err(format!("the default {value} is outside of the range"));
@@ -336,7 +336,7 @@ fn no_repetition<'a>(what: &str, names: impl Iterator<Item = &'a str>) -> Result
     Ok(())
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Flag => "flag",
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(info.bus().unwrap().name, "vbus");
         assert_eq!(info.service().unwrap().name, "svr");
         assert_eq!(info.cmds[0].short, Some('v'));
-        assert_eq!(info.cmds[1].kind, Kind::Uint(Some(1..=256)));
+        assert_eq!(info.cmds[1].kind, ValueKind::Uint(Some(1..=256)));
         assert!(info.cmds[1].flags.client && info.factory[0].flags.mandatory);
     }
 

@@ -38,7 +38,7 @@ impl Format {
 
 /// What to emit.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EmitOptions {
     /// Folders of drivers, which are built first, or packages.
     pub paths: Vec<PathBuf>,
     /// The form.
@@ -64,7 +64,7 @@ pub struct Emitted {
 /// # Errors
 ///
 /// [`Failure`] if a driver cannot be built, a package is not good, or they do not fit together.
-pub fn emit(options: &Options, progress: &mut dyn Progress) -> Result<Emitted, Failure> {
+pub fn emit(options: &EmitOptions, progress: &mut dyn Progress) -> Result<Emitted, Failure> {
     let mut report = Report::new();
     let mut packages = Vec::new();
     for path in &options.paths {
@@ -122,7 +122,7 @@ fn open(path: &Path, progress: &mut dyn Progress, report: &mut Report) -> Result
         let help = "name a folder with driver.toml, or a package that `packager build` made";
         return Err(Diagnostic::error("no-manifest", message).file(path).help(help).into());
     }
-    let options = build::Options { folder: path.into(), ..build::Options::default() };
+    let options = build::BuildOptions { folder: path.into(), ..build::BuildOptions::default() };
     let built = build::build(&options, progress)?;
     report.extend(built.report);
     match built.package {

@@ -198,7 +198,7 @@ pub(super) fn client(text: &str) -> Result<Client, &'static str> {
     Client::parse(text).ok_or("names no program")
 }
 
-impl From<Build> for build::Options {
+impl From<Build> for build::BuildOptions {
     fn from(args: Build) -> Self {
         let Build { folder, out, target, elf_only, backend, toolchain, dry_run: _ } = args;
         let backend = backend.map(|generator| {
@@ -237,7 +237,7 @@ impl Run {
     }
 }
 
-impl From<Run> for run::Options {
+impl From<Run> for run::RunOptions {
     fn from(args: Run) -> Self {
         Self {
             package: args.package.unwrap_or_default(),

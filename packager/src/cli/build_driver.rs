@@ -120,7 +120,8 @@ fn install(args: &BuildDriver, output: &mut Output) -> Result<Ready, Failure> {
     let (manifest, _) = Manifest::load(&folder.join(FILE))?;
     let root = Workspace::of(&folder)?.root;
     let out = args.out.clone().unwrap_or_else(|| root.join("out"));
-    let options = build::Options { folder, out: Some(out.clone()), ..build::Options::default() };
+    let options =
+        build::BuildOptions { folder, out: Some(out.clone()), ..build::BuildOptions::default() };
     let made = build::build(&options, output)?;
     let Some(package) = made.package.clone() else {
         return Err(Diagnostic::error("no-package", "no package was made").into());
@@ -128,7 +129,7 @@ fn install(args: &BuildDriver, output: &mut Output) -> Result<Ready, Failure> {
     say(output, built(made));
     output.step("installing");
     let into = into(args, &out)?;
-    let done = install::install(&install::Options {
+    let done = install::install(&install::InstallOptions {
         package: package.clone(),
         place: args.place.clone(),
         into: into.clone(),
@@ -164,7 +165,11 @@ fn into(args: &BuildDriver, out: &Path) -> Result<Into, Failure> {
 }
 
 /// The boot of what was installed, on the stand-in.
-fn standin(args: BuildDriver, ready: &Ready, output: &mut Output) -> Result<run::Options, Failure> {
+fn standin(
+    args: BuildDriver,
+    ready: &Ready,
+    output: &mut Output,
+) -> Result<run::RunOptions, Failure> {
     let program = install::read(&ready.into, &ready.done.place)?;
     let mut clients = args.client;
     if clients.is_empty() && ready.class == Class::Block {
@@ -174,12 +179,13 @@ fn standin(args: BuildDriver, ready: &Ready, output: &mut Output) -> Result<run:
             let help = "name a program that uses it: --client PROGRAM; or --no-test";
             return Err(Diagnostic::error("no-client", message).file(&folder).help(help).into());
         }
-        let options = build::Options { folder, elf_only: true, ..build::Options::default() };
+        let options =
+            build::BuildOptions { folder, elf_only: true, ..build::BuildOptions::default() };
         let built = build::build(&options, output)?;
         let found = built.programs.into_iter().next();
         clients.extend(found.map(|program| Client { program: program.path, args: Vec::new() }));
     }
-    Ok(run::Options {
+    Ok(run::RunOptions {
         package: ready.package.clone(),
         machine: None,
         disks: args.disk,

@@ -11,7 +11,7 @@ use super::extract::{self, Extract};
 use super::list::{self, Format, List};
 use super::output::Output;
 use super::pick::{choose, stopped};
-use l4re_linux_drivers::open::{Base, Request};
+use l4re_linux_drivers::open::{BaseConfig, Request};
 use l4re_linux_drivers::pick::Wanted;
 
 /// List the drivers of a Linux tree, or choose one and take it out of the tree.
@@ -111,7 +111,7 @@ impl DriverPicker {
             driver,
             subsystem: Some(subsystem),
             arch: self.arch,
-            config: Base::Tiny,
+            config: BaseConfig::Tiny,
             out: self.out,
             force: false,
             self_contained: false,

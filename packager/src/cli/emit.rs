@@ -55,7 +55,7 @@ pub fn run(args: Emit, output: &mut Output) -> bool {
         let failure = diagnostic.help("use it with --format systemd, or leave it out").into();
         return finish(output, "emit", Err(failure));
     }
-    let options = emit::Options { paths: args.paths, format, out: args.out, debug: args.debug };
+    let options = emit::EmitOptions { paths: args.paths, format, out: args.out, debug: args.debug };
     let result = emit::emit(&options, output);
     finish(output, "emit", result.map(|emitted| done(emitted, format)))
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Done, finish};
 use l4re_linux_drivers::extract::{self, Destination, Options};
-use l4re_linux_drivers::open::{Base, Request};
+use l4re_linux_drivers::open::{BaseConfig, Request};
 
 /// Take a driver out of a Linux tree, with all that compiling it needs.
 ///
@@ -34,7 +34,7 @@ pub struct Extract {
     /// Configuration to switch the driver on in, with as little besides as possible: tiny,
     /// defconfig, allmodconfig, or a .config file
     #[arg(long, value_name = "CONFIG", default_value = "tiny")]
-    pub config: Base,
+    pub config: BaseConfig,
     /// The workspace's folder, empty or not there [default: a fresh l4re-driver.XXXXXX in the
     /// folder for temporary files]
     #[arg(long, value_name = "DIR")]

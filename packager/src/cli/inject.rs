@@ -63,7 +63,7 @@ fn cap(text: &str) -> Result<(String, String), &'static str> {
 pub fn run(args: Inject, output: &mut Output) -> bool {
     let to = args.place.file(&args.image).to_owned();
     let words = |text: &String| text.split_whitespace().map(String::from).collect();
-    let options = inject::Options {
+    let options = inject::InjectOptions {
         package: args.package,
         image: args.image,
         output: to.clone(),

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use l4re_packager_core::manifest::Kind;
-use l4re_packager_outputs::install::{self, Installed, Into, Options};
+use l4re_packager_core::manifest::PackageKind;
+use l4re_packager_outputs::install::{self, InstallOptions, Installed, Into};
 
 /// Install a package's program below a folder or into an image.
 ///
@@ -77,14 +77,14 @@ pub fn run(args: Install, output: &mut Output) -> bool {
         // One of the two is there: the command line says so.
         (root, None) => Into::Root(root.unwrap_or_default()),
     };
-    let options = Options {
+    let options = InstallOptions {
         package: args.package,
         place: args.place,
         into,
         kind: args.kind.map(|kind| match kind {
-            KindArg::Driver => Kind::Driver,
-            KindArg::Tool => Kind::Tool,
-            KindArg::Init => Kind::Init,
+            KindArg::Driver => PackageKind::Driver,
+            KindArg::Tool => PackageKind::Tool,
+            KindArg::Init => PackageKind::Init,
         }),
         target: args.target,
         keep_symbols: args.keep_symbols,

@@ -10,7 +10,7 @@ use super::output::Output;
 use super::{Done, finish};
 use l4re_linux_drivers::catalog::servers::here;
 use l4re_linux_drivers::catalog::{Catalog, Entry, Filter, show};
-use l4re_linux_drivers::open::{self, Base, Listed};
+use l4re_linux_drivers::open::{self, BaseConfig, Listed};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
 /// List the drivers of a Linux tree, or the project's own driver servers.
@@ -40,7 +40,7 @@ pub struct List {
     pub all: bool,
     /// Show values under this configuration: tiny, defconfig, allmodconfig, or a .config file
     #[arg(long, value_name = "CONFIG", requires = "linux_src")]
-    pub config: Option<Base>,
+    pub config: Option<BaseConfig>,
     /// Prefix of the cross compiler that --config may have to ask [default: CROSS_COMPILE,
     /// CROSS_COMPILE_ARM or CROSS_COMPILE_ARM64, then the usual one]
     #[arg(long, value_name = "PREFIX", requires = "config")]

@@ -161,9 +161,9 @@ fn done(path: String, checked: check::Checked) -> Done {
         programs.push(json!({ "target": target, "file": file, "size": program.size }));
     }
     let what = match checked.kind {
-        check::Kind::Package => "package",
-        check::Kind::Program => "program",
-        check::Kind::Manifest => "driver.toml",
+        check::CheckedKind::Package => "package",
+        check::CheckedKind::Program => "program",
+        check::CheckedKind::Manifest => "driver.toml",
     };
     lines.push(format!("{path}: {what} is good"));
     let json = json!({ "path": path, "kind": checked.kind, "programs": programs });

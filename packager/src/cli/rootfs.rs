@@ -122,7 +122,7 @@ fn arches(named: &[ArchArg]) -> Vec<Arch> {
         .collect()
 }
 
-impl From<Rootfs> for rootfs::Options {
+impl From<Rootfs> for rootfs::RootfsOptions {
     fn from(args: Rootfs) -> Self {
         let Rootfs { drivers, arch, out, mut units, ned, mut enable, debs, .. } = args;
         if units.is_empty() && Path::new(UNITS).is_dir() {

@@ -12,9 +12,9 @@ use super::{Done, finish};
 use l4re_linux_drivers::catalog::servers;
 use l4re_linux_drivers::conf::DriverConf;
 use l4re_linux_drivers::extract::{self, Destination, Extracted};
-use l4re_linux_drivers::open::{self, Base, Listed, Request};
+use l4re_linux_drivers::open::{self, BaseConfig, Listed, Request};
 use l4re_linux_drivers::pick::{self, Choice, Stop, Way};
-use l4re_linux_drivers::wrap::{Line, Plan, Target, package_name};
+use l4re_linux_drivers::wrap::{Line, Target, WrapPlan, package_name};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
 /// What the command ends with if the driver was extracted and then not built.
@@ -104,7 +104,7 @@ fn wrap(args: Wrap, output: &mut Output) -> Result<(Extracted, Report, String), 
     let file = args.config.as_deref();
     let conf = file.map(DriverConf::load).transpose()?.unwrap_or_default();
     let Wrap { linux_src, subsystem, driver, arch, .. } = args;
-    let plan = Plan::new(Line { linux_src, arch, subsystem, driver }, conf, file)?;
+    let plan = WrapPlan::new(Line { linux_src, arch, subsystem, driver }, conf, file)?;
     let request = Request {
         folder: plan.linux_src.clone(),
         arch: plan.arch.clone(),
@@ -115,7 +115,7 @@ fn wrap(args: Wrap, output: &mut Output) -> Result<(Extracted, Report, String), 
         request,
         driver: symbol.clone(),
         subsystem: Some(subsystem),
-        base: Base::Tiny,
+        base: BaseConfig::Tiny,
         destination: args.workspace.map_or(Destination::Fresh, Destination::Folder),
         self_contained: false,
     };
@@ -130,7 +130,7 @@ fn wrap(args: Wrap, output: &mut Output) -> Result<(Extracted, Report, String), 
 
 /// The driver, and the name of the package if the file gives one.
 fn choose(
-    plan: &Plan,
+    plan: &WrapPlan,
     request: &Request,
     file: Option<&Path>,
     output: &mut Output,

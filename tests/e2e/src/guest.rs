@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use l4re_packager_base::Progress;
-use l4re_packager_core::build::{Options, build};
+use l4re_packager_core::build::{BuildOptions, build};
 
 use crate::{Context, Error, Result};
 
@@ -100,11 +100,11 @@ fn build_all() -> Result<Guests> {
     let mut programs = BTreeMap::new();
     let mut package = PathBuf::new();
     for (program, folder) in PROGRAMS {
-        let options = Options {
+        let options = BuildOptions {
             folder: root().join(folder),
             out: Some(target_folder().join("guests")),
             elf_only: program != SERVER,
-            ..Options::default()
+            ..BuildOptions::default()
         };
         let built =
             build(&options, &mut Steps { program }).context(format!("building {program}"))?;

@@ -141,7 +141,7 @@ impl<'a> Images<'a> {
             Transport::MmioLegacy => ("mmio", run::Transport::MmioLegacy),
         };
         let output = self.path(&format!("injected-{bus}.elf"));
-        let options = inject::Options {
+        let options = inject::InjectOptions {
             package: guests.package(),
             image: base,
             output: output.clone(),
@@ -152,7 +152,7 @@ impl<'a> Images<'a> {
                 guests.program("blk-client"),
             ],
             script: Some(script),
-            ..inject::Options::default()
+            ..inject::InjectOptions::default()
         };
         inject(&options).context("inject")?;
         let record = self.boot(&output, std::slice::from_ref(&disk.path), transport)?;

@@ -245,7 +245,7 @@ fn four_clients_read_one_disk_at_the_same_time() -> Result<()> {
 fn packager_runs_its_package_with_a_client() -> Result<()> {
     let bench = disk(16)?;
     let guests = Guests::build()?;
-    let options = packager::Options {
+    let options = packager::RunOptions {
         package: guests.package(),
         machine: None,
         disks: vec![bench.disk.path.clone()],

@@ -11,13 +11,13 @@ use l4re_e2e::run::{Platform, Run};
 use l4re_e2e::scenario;
 use l4re_e2e::system::{Cap, Program, System, Transport};
 use l4re_e2e::{Context, Error, Result};
-use l4re_packager_outputs::install::{Into, Options, install};
+use l4re_packager_outputs::install::{InstallOptions, Into, install};
 
 const PLACE: &str = "/usr/lib/drivers/virtio-blk-drv";
 
 /// Installs the block server's package.
 fn installed(into: Into) -> Result<()> {
-    let options = Options {
+    let options = InstallOptions {
         package: Guests::build()?.package(),
         place: None,
         into,

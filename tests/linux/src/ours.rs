@@ -6,7 +6,7 @@ use l4re_kconfig::{
     Config, Environment, HostShell, Kconfig, MenuKind, Preset, Symbol, SymbolId, Tools, TreeSource,
 };
 use l4re_linux_drivers::extract::{self, Destination, Extracted, Options};
-use l4re_linux_drivers::open::{Base, Request};
+use l4re_linux_drivers::open::{BaseConfig, Request};
 use l4re_packager_base::Progress;
 
 use crate::cache;
@@ -73,7 +73,7 @@ pub fn extracted(
     tree: &Tree,
     arch: Arch,
     driver: &str,
-    base: Base,
+    base: BaseConfig,
     workspace: &Path,
 ) -> Result<Extracted> {
     let options = Options {

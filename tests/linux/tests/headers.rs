@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use l4re_kheaders::{Generated, Inputs};
 use l4re_linux_drivers::extract;
-use l4re_linux_drivers::open::Base;
+use l4re_linux_drivers::open::BaseConfig;
 use l4re_test_linux::oracle::kbuild::normal;
 use l4re_test_linux::oracle::make::{self, ARCHES};
 use l4re_test_linux::ours::{self, Result};
@@ -71,7 +71,7 @@ fn headers_of_a_driver_are_those_that_the_compiler_reads() -> Result<()> {
         for driver in DRIVERS {
             let folder = tempfile::tempdir()?;
             let workspace = folder.path().join("workspace");
-            let extracted = ours::extracted(&tree, arch, driver, Base::Tiny, &workspace)?;
+            let extracted = ours::extracted(&tree, arch, driver, BaseConfig::Tiny, &workspace)?;
             let manifest = &extracted.workspace.manifest;
             let mut read = BTreeSet::new();
             for module in manifest.all_modules() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use l4re_linux_drivers::extract::{self, CompileCommand, Destination, Options};
-use l4re_linux_drivers::open::{Base, Request};
+use l4re_linux_drivers::open::{BaseConfig, Request};
 use l4re_packager_base::Progress;
 use l4re_programs::Program;
 use l4re_test_linux::oracle::make::{self, ARCHES, Configured};
@@ -96,7 +96,7 @@ fn jobs(kernel: &Configured, driver: &str, folder: &Path) -> Result<BTreeMap<Str
         },
         driver: driver.into(),
         subsystem: None,
-        base: Base::File(kernel.out.join(".config")),
+        base: BaseConfig::File(kernel.out.join(".config")),
         destination: Destination::Folder(workspace.clone()),
         self_contained: false,
     };

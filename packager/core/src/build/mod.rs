@@ -26,7 +26,7 @@ pub use toolchain::run as run_tool;
 
 /// What to build.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct BuildOptions {
     /// The driver's folder.
     pub folder: PathBuf,
     /// Where results go; `out` at the root of the driver's workspace if not given.
@@ -66,7 +66,7 @@ pub struct BuiltProgram {
 /// # Errors
 ///
 /// [`Failure`] with everything that stands in the way. A package that was there is then unchanged.
-pub fn build(options: &Options, progress: &mut dyn Progress) -> Result<Built, Failure> {
+pub fn build(options: &BuildOptions, progress: &mut dyn Progress) -> Result<Built, Failure> {
     let project = Project::open(options)?;
     let mut report = project.report.clone();
     let mut programs = Vec::new();
@@ -103,7 +103,7 @@ struct Project {
 }
 
 impl Project {
-    fn open(options: &Options) -> Result<Self, Failure> {
+    fn open(options: &BuildOptions) -> Result<Self, Failure> {
         let folder = &options.folder;
         let file = folder.join(manifest::FILE);
         let mut report = Report::new();

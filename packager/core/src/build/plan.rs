@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::Write;
 use std::process::Command;
 
-use super::{Options, Project, Tools};
+use super::{BuildOptions, Project, Tools};
 use l4re_packager_base::Failure;
 
 /// The commands that [`build`](super::build) would run, each as a line for a POSIX shell. `HASH`
@@ -13,7 +13,7 @@ use l4re_packager_base::Failure;
 /// # Errors
 ///
 /// [`Failure`] if the folder or the toolchain is not in order.
-pub fn plan(options: &Options) -> Result<Vec<String>, Failure> {
+pub fn plan(options: &BuildOptions) -> Result<Vec<String>, Failure> {
     let project = Project::open(options)?;
     let mut lines = Vec::new();
     for target in &project.targets {

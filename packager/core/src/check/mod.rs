@@ -19,7 +19,7 @@ const AGAIN: &str = "build the package again: packager build <the driver's folde
 #[derive(Debug)]
 pub struct Checked {
     /// What it was.
-    pub kind: Kind,
+    pub kind: CheckedKind,
     /// The programs in it, with their target and file.
     pub programs: Vec<(String, String, Program)>,
     /// Warnings.
@@ -29,7 +29,7 @@ pub struct Checked {
 /// What a path turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum CheckedKind {
     /// A package, as `build` makes it.
     Package,
     /// A program.
@@ -67,7 +67,7 @@ pub fn check(path: &Path) -> Result<Checked, Failure> {
     report.extend_about(path, findings);
     let Some(program) = program else { return Err(Failure(report)) };
     let programs = vec![(target.name.clone(), path.display().to_string(), program)];
-    Ok(Checked { kind: Kind::Program, programs, report })
+    Ok(Checked { kind: CheckedKind::Program, programs, report })
 }
 
 fn check_manifest(path: &Path) -> Result<Checked, Failure> {
@@ -84,7 +84,7 @@ fn check_manifest(path: &Path) -> Result<Checked, Failure> {
         report.extend(include.filter(|path| !path.is_dir()).map(|path| missing(&path, "folder")));
     }
     let ((), report) = report.into_result(())?;
-    Ok(Checked { kind: Kind::Manifest, programs: Vec::new(), report })
+    Ok(Checked { kind: CheckedKind::Manifest, programs: Vec::new(), report })
 }
 
 /// A package must be what the packager would make of its parts today, except for the example system,
@@ -101,7 +101,7 @@ fn check_package(folder: &Path) -> Result<Checked, Failure> {
     }
     let ((), report) = report.into_result(())?;
     let programs = loaded.programs;
-    Ok(Checked { kind: Kind::Package, programs, report })
+    Ok(Checked { kind: CheckedKind::Package, programs, report })
 }
 
 fn about(folder: &Path, failure: Failure) -> Failure {

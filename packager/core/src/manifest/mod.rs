@@ -14,7 +14,7 @@ mod rules;
 pub mod systemd;
 mod udi;
 
-pub use systemd::{Cap, Source, Systemd};
+pub use systemd::{ServiceCap, Source, Systemd};
 pub use udi::Udi;
 
 /// Name of the file in a driver's folder.
@@ -34,7 +34,7 @@ pub struct Manifest {
     /// `[systemd]`; what holds without it if there is none.
     pub systemd: Systemd,
     /// `[[cap]]`.
-    pub caps: Vec<Cap>,
+    pub caps: Vec<ServiceCap>,
     /// `[udi]`; empty if there is none.
     pub udi: Udi,
 }
@@ -55,7 +55,7 @@ pub struct Driver {
     /// SPDX expression.
     pub licence: String,
     /// What kind of program it is, which decides where it is installed.
-    pub kind: Kind,
+    pub kind: PackageKind,
     /// Its version, if it has one.
     pub version: Option<String>,
     /// Address of its page in the web, if it has one.
@@ -70,7 +70,7 @@ pub struct Driver {
 
 /// What kind of program it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PackageKind {
     /// A driver.
     Driver,
     /// A program that people start.
@@ -79,20 +79,20 @@ pub enum Kind {
     Init,
 }
 
-impl Kind {
+impl PackageKind {
     /// All kinds with their names in the file.
-    pub const ALL: [(&'static str, Kind); 3] =
-        [("driver", Kind::Driver), ("tool", Kind::Tool), ("init", Kind::Init)];
+    pub const ALL: [(&'static str, PackageKind); 3] =
+        [("driver", PackageKind::Driver), ("tool", PackageKind::Tool), ("init", PackageKind::Init)];
 
     /// Programs whose kind is known by their name, where nothing else says it.
-    const KNOWN: [(&'static str, Kind); 7] = [
-        ("virtio-netd", Kind::Driver),
-        ("virtio-9pd", Kind::Driver),
-        ("xhcid", Kind::Driver),
-        ("usbhidd", Kind::Driver),
-        ("pcid-spawner", Kind::Tool),
-        ("inputd", Kind::Tool),
-        ("init", Kind::Init),
+    const KNOWN: [(&'static str, PackageKind); 7] = [
+        ("virtio-netd", PackageKind::Driver),
+        ("virtio-9pd", PackageKind::Driver),
+        ("xhcid", PackageKind::Driver),
+        ("usbhidd", PackageKind::Driver),
+        ("pcid-spawner", PackageKind::Tool),
+        ("inputd", PackageKind::Tool),
+        ("init", PackageKind::Init),
     ];
 
     /// The kind of a well-known program of that name.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Bus, C, Class, Driver, Example, Kind, L4re, Manifest, rules, systemd, udi};
+use super::{Bus, C, Class, Driver, Example, L4re, Manifest, PackageKind, rules, systemd, udi};
 use crate::target;
 use l4re_packager_base::reader::{Document, Placed, Table};
 use l4re_packager_base::{Diagnostic, nearest};
@@ -58,10 +58,10 @@ fn driver(document: &Document, mut table: Table<'_>) -> Option<Driver> {
     let maintainer = checked(document, "maintainer", maintainer, rules::address);
     let licence = checked(document, "licence", licence, rules::licence);
     let kind = match &kind {
-        Some(word) => systemd::one_of(document, "kind", &Kind::ALL, word)?,
+        Some(word) => systemd::one_of(document, "kind", &PackageKind::ALL, word)?,
         None => {
             let name = program.as_ref().or(name.as_ref());
-            name.and_then(|name| Kind::of_program(name)).unwrap_or(Kind::Driver)
+            name.and_then(|name| PackageKind::of_program(name)).unwrap_or(PackageKind::Driver)
         }
     };
     let optional = |key, word: Option<_>, rule| match word {

@@ -74,7 +74,7 @@ impl Restart {
 
 /// `[[cap]]`: a capability that the program is told of by the variable `L4_CAP_<variable>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cap {
+pub struct ServiceCap {
     /// The variable's name behind `L4_CAP_`: what the program calls the capability.
     pub variable: String,
     /// The capability's name in the table of the task that starts the program.
@@ -177,8 +177,8 @@ pub(super) fn systemd(document: &Document, mut table: Table<'_>) -> Systemd {
     }
 }
 
-pub(super) fn caps(document: &Document, tables: Vec<Table<'_>>) -> Vec<Cap> {
-    let mut caps: Vec<Cap> = Vec::new();
+pub(super) fn caps(document: &Document, tables: Vec<Table<'_>>) -> Vec<ServiceCap> {
+    let mut caps: Vec<ServiceCap> = Vec::new();
     for table in tables {
         let at = table.at();
         let Some(cap) = cap(document, table) else { continue };
@@ -192,7 +192,7 @@ pub(super) fn caps(document: &Document, tables: Vec<Table<'_>>) -> Vec<Cap> {
     caps
 }
 
-fn cap(document: &Document, mut table: Table<'_>) -> Option<Cap> {
+fn cap(document: &Document, mut table: Table<'_>) -> Option<ServiceCap> {
     let name = table.needed_string("name");
     let variable = table.string("variable");
     let source = table.needed_string("source");
@@ -209,7 +209,7 @@ fn cap(document: &Document, mut table: Table<'_>) -> Option<Cap> {
         None => String::new(),
     };
     let source = cap_source(document, &source?, of, name.as_deref()?)?;
-    Some(Cap { variable: variable?, name: name?, source, description })
+    Some(ServiceCap { variable: variable?, name: name?, source, description })
 }
 
 /// The variable that stands for a capability unless `[[cap]]` says otherwise.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Example, GENERATED};
-use crate::drvinfo::{DriverInfo, Kind, Param};
+use crate::drvinfo::{DriverInfo, Param, ValueKind};
 use crate::manifest::Class;
 
 /// The file.
@@ -78,10 +78,10 @@ fn param(out: &mut String, indent: &str, param: &Param, info: &DriverInfo) {
     let _ = writeln!(out, "{indent}  desc: {}", scalar(&description(param)));
     let _ = writeln!(out, "{indent}  type: {}", param.kind);
     // The reference is to the list of capabilities, which need not have it.
-    if param.kind == Kind::Cap && info.caps.iter().any(|cap| cap.name == param.name) {
+    if param.kind == ValueKind::Cap && info.caps.iter().any(|cap| cap.name == param.name) {
         let _ = writeln!(out, "{indent}  cap-name: {}", scalar(&param.name));
     }
-    if let Kind::Uint(Some(range)) = &param.kind {
+    if let ValueKind::Uint(Some(range)) = &param.kind {
         let (low, high) = (range.start(), range.end());
         let _ = write!(
             out,
@@ -116,7 +116,7 @@ fn flag(out: &mut String, key: &str, set: bool) {
 
 fn default_scalar(param: &Param, text: &str) -> String {
     match param.kind {
-        Kind::Uint(_) => text.into(),
+        ValueKind::Uint(_) => text.into(),
         _ => scalar(text),
     }
 }

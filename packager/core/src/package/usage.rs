@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Example, capdb};
-use crate::drvinfo::{Cap, DriverInfo, Kind, Param};
+use crate::drvinfo::{Cap, DriverInfo, Param, ValueKind};
 
 /// Width of a line of text.
 const WIDTH: usize = 80;
@@ -60,7 +60,7 @@ fn capabilities(out: &mut String, info: &DriverInfo) {
 
 fn option(out: &mut String, cmd: &Param) {
     let value =
-        if cmd.kind == Kind::Flag { String::new() } else { format!(" <{}>", value_name(cmd)) };
+        if cmd.kind == ValueKind::Flag { String::new() } else { format!(" <{}>", value_name(cmd)) };
     let long = format!("`--{}{value}`", cmd.name);
     let names = match cmd.short {
         Some(short) => format!("`-{short}{value}`, {long}"),
@@ -80,7 +80,7 @@ fn factory(out: &mut String, service: &Cap, params: &[Param]) {
     );
     paragraph(out, "", &text);
     let argument = |param: &Param| match param.kind {
-        Kind::Flag => format!("\"{}\"", param.name),
+        ValueKind::Flag => format!("\"{}\"", param.name),
         _ => format!("\"{}=<{}>\"", param.name, value_name(param)),
     };
     let mut call = String::from("create(0");
@@ -123,12 +123,12 @@ fn facts(out: &mut String, indent: &str, param: &Param) {
         facts.push("Mandatory.".to_owned());
     }
     match &param.kind {
-        Kind::Uint(Some(range)) => {
+        ValueKind::Uint(Some(range)) => {
             facts.push(format!("A number from {} to {}.", range.start(), range.end()));
         }
-        Kind::Uint(None) => facts.push("A number.".into()),
-        Kind::Cap => facts.push("The name of a capability.".into()),
-        Kind::Flag | Kind::String => {}
+        ValueKind::Uint(None) => facts.push("A number.".into()),
+        ValueKind::Cap => facts.push("The name of a capability.".into()),
+        ValueKind::Flag | ValueKind::String => {}
     }
     if let Some(default) = &param.default {
         facts.push(format!("Default: {default}."));
@@ -146,9 +146,9 @@ fn facts(out: &mut String, indent: &str, param: &Param) {
 
 fn value_name(param: &Param) -> &'static str {
     match param.kind {
-        Kind::Cap => "capability",
-        Kind::Uint(_) => "number",
-        Kind::String | Kind::Flag => "text",
+        ValueKind::Cap => "capability",
+        ValueKind::Uint(_) => "number",
+        ValueKind::String | ValueKind::Flag => "text",
     }
 }
 

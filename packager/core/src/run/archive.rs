@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use l4re_files::input;
 use l4re_standin_bootinfo as boot;
 
-use super::{Options, Transport};
+use super::{RunOptions, Transport};
 use crate::check::Package;
 use crate::drvinfo::DriverInfo;
 use crate::package::Binary;
@@ -25,7 +25,7 @@ const CLIENT_PRIORITY: u8 = 0x10;
 pub(super) fn make(
     package: &Package,
     binary: &Binary,
-    options: &Options,
+    options: &RunOptions,
 ) -> Result<Vec<u8>, Failure> {
     let info = binary.info.as_ref();
     let mut boot = boot::Boot {

@@ -26,7 +26,7 @@ const STANDIN: &str = "l4re-standin";
 
 /// What to boot, and how.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RunOptions {
     /// The folder of a package.
     pub package: PathBuf,
     /// Name of a machine description; that of the target if not given.
@@ -81,7 +81,7 @@ impl Client {
 /// # Errors
 ///
 /// [`Failure`] if the system cannot be started. How the guest did is in the [`Outcome`].
-pub fn run(options: &Options, console: &mut dyn FnMut(&str)) -> Result<Outcome, Failure> {
+pub fn run(options: &RunOptions, console: &mut dyn FnMut(&str)) -> Result<Outcome, Failure> {
     let package = Package::load(&options.package)?;
     if package.manifest.driver.class == Class::Block && options.clients.is_empty() {
         let message = "a driver gives no result by itself";
@@ -126,7 +126,7 @@ fn qemu(error: l4re_qemu::Error) -> Failure {
 }
 
 /// The disks, each in a place of its own. QEMU's own slots on the PCI bus come first.
-fn disks(options: &Options, machine: &Machine) -> Vec<Disk> {
+fn disks(options: &RunOptions, machine: &Machine) -> Vec<Disk> {
     if options.disks.is_empty() {
         return vec![Disk::null(16 << 20, place(0, options.transport, machine)).serial("disk0")];
     }

@@ -31,7 +31,7 @@ pub struct Request {
 
 /// What a configuration starts from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Base {
+pub enum BaseConfig {
     /// `make tinyconfig`.
     Tiny,
     /// `make defconfig`.
@@ -42,7 +42,7 @@ pub enum Base {
     File(PathBuf),
 }
 
-impl FromStr for Base {
+impl FromStr for BaseConfig {
     type Err = &'static str;
 
     /// A file is what is none of the words; `./tiny` is one.
@@ -206,7 +206,7 @@ pub fn catalog(request: &Request, progress: &mut dyn Progress) -> Result<Listed,
 /// As [`catalog`], and if there is no such configuration.
 pub fn configured_catalog(
     request: &Request,
-    base: &Base,
+    base: &BaseConfig,
     progress: &mut dyn Progress,
 ) -> Result<Listed, Failure> {
     let (opened, mut report) = request.open()?;
@@ -231,7 +231,7 @@ pub fn configured_catalog(
     Listed::new(catalog, report, found)
 }
 
-impl Base {
+impl BaseConfig {
     /// Gives a configuration the values of this one.
     ///
     /// # Errors

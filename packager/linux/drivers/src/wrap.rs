@@ -23,7 +23,7 @@ pub struct Line {
 
 /// Command line and file together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct WrapPlan {
     /// The Linux tree.
     pub linux_src: PathBuf,
     /// The architecture, if one is named.
@@ -54,7 +54,7 @@ pub fn package_name(name: &str) -> String {
     cut.trim_end_matches('-').to_owned()
 }
 
-impl Plan {
+impl WrapPlan {
     /// Puts command line and file together.
     ///
     /// # Errors
@@ -130,7 +130,7 @@ mod tests {
         let own = |text: &str| text.to_owned();
         let line = Line { linux_src: Some("l".into()), driver: line.map(own), ..Line::default() };
         let conf = DriverConf { driver: conf.map(own), ..DriverConf::default() };
-        let target = Plan::new(line, conf, None).unwrap().target(&catalog());
+        let target = WrapPlan::new(line, conf, None).unwrap().target(&catalog());
         (target.wanted.driver, target.name)
     }
 
@@ -174,7 +174,7 @@ mod tests {
             subsystem: Some("net".into()),
             driver: None,
         };
-        let plan = Plan::new(line, conf, None).unwrap();
+        let plan = WrapPlan::new(line, conf, None).unwrap();
         assert_eq!((plan.linux_src, plan.arch), ("a".into(), Some("arm".into())));
         assert_eq!(plan.subsystem.as_deref(), Some("net"));
     }
@@ -182,7 +182,8 @@ mod tests {
     #[test]
     fn without_a_tree_both_ways_to_name_one_are_said() {
         let file = Path::new("driver.conf");
-        let failure = Plan::new(Line::default(), DriverConf::default(), Some(file)).unwrap_err();
+        let failure =
+            WrapPlan::new(Line::default(), DriverConf::default(), Some(file)).unwrap_err();
         assert_eq!(
             failure.to_string(),
             "driver.conf: error: no Linux source tree is named\n  help: name it with --linux-src \

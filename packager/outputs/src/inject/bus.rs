@@ -6,7 +6,7 @@ use l4re_files::input;
 use l4re_image::{Image, Kind, Module};
 
 use super::script::Io;
-use super::{Edit, Options, names};
+use super::{Edit, InjectOptions, names};
 use l4re_packager_base::{Diagnostic, Failure};
 
 /// Bytes of a module that may be a script.
@@ -19,7 +19,7 @@ const IO: &str = "io";
 /// Adds the configuration of the driver's bus; answers how the I/O server gets it.
 pub(super) fn add_bus(
     edit: &mut Edit<'_>,
-    options: &Options,
+    options: &InjectOptions,
     name: &str,
     cap: &str,
 ) -> Result<Io, Failure> {
@@ -58,7 +58,7 @@ pub(super) fn add_bus(
 }
 
 /// The package's file for the bus that is wanted.
-fn configuration(options: &Options, name: &str) -> Result<PathBuf, Failure> {
+fn configuration(options: &InjectOptions, name: &str) -> Result<PathBuf, Failure> {
     let path = |bus: &str| options.package.join(format!("assets/io/{name}-{bus}.io"));
     let mut there = ["pci", "mmio"].into_iter().filter(|bus| path(bus).is_file());
     let found = match &options.bus {

@@ -1,7 +1,7 @@
 //! What the driver gets besides its bus and its clients' gate: `[[cap]]` of `driver.toml`.
 
 use l4re_packager_base::{Diagnostic, Failure, Report};
-use l4re_packager_core::manifest::{Cap, Source};
+use l4re_packager_core::manifest::{ServiceCap, Source};
 use l4re_packager_core::package::lua_string;
 
 /// Bytes of a capability's name that the table of a task can hold.
@@ -14,7 +14,7 @@ const MAX_NAME: usize = l4re_packager_core::manifest::systemd::TABLE_NAME_MAX;
 ///
 /// [`Failure`] with each one that the script cannot make.
 pub(super) fn caps(
-    manifest: &[Cap],
+    manifest: &[ServiceCap],
     given: &[(String, String)],
     own: &[&str],
 ) -> Result<Vec<(String, String)>, Failure> {
@@ -43,7 +43,7 @@ pub(super) fn caps(
     Ok(report.into_result(caps)?.0)
 }
 
-fn expression(cap: &Cap) -> Result<String, Diagnostic> {
+fn expression(cap: &ServiceCap) -> Result<String, Diagnostic> {
     let refused = |message: String| {
         let help = format!("say what it is: --cap '{}=<Lua expression>'", cap.name);
         Err(Diagnostic::error("cap", message).help(help))
@@ -71,8 +71,13 @@ fn expression(cap: &Cap) -> Result<String, Diagnostic> {
 mod tests {
     use super::*;
 
-    fn cap(name: &str, source: Source) -> Cap {
-        Cap { variable: name.into(), name: name.into(), source, description: "what for".into() }
+    fn cap(name: &str, source: Source) -> ServiceCap {
+        ServiceCap {
+            variable: name.into(),
+            name: name.into(),
+            source,
+            description: "what for".into(),
+        }
     }
 
     fn names(caps: &[(String, String)]) -> Vec<(&str, &str)> {

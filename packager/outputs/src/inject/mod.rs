@@ -23,7 +23,7 @@ use script::Script;
 
 /// What is to be added to what.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct InjectOptions {
     /// The folder of the package.
     pub package: PathBuf,
     /// The image.
@@ -71,7 +71,7 @@ pub struct Injected {
 ///
 /// [`Failure`] if the package or the image is not good, or if the image lacks something that the
 /// driver needs. Nothing is written then.
-pub fn inject(options: &Options) -> Result<Injected, Failure> {
+pub fn inject(options: &InjectOptions) -> Result<Injected, Failure> {
     let package = Package::load(&options.package)?;
     let mut image = Image::open(&options.image)?;
     let about = |diagnostic: Diagnostic| diagnostic.file(&options.image);

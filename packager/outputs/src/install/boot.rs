@@ -5,11 +5,11 @@ use std::path::Path;
 
 use l4re_image::{Image, Module, Selector, Source};
 
-use super::{Installed, Options, Program};
+use super::{InstallOptions, Installed, Program};
 use crate::inject;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::check::Package;
-use l4re_packager_core::manifest::{FILE, Kind};
+use l4re_packager_core::manifest::{FILE, PackageKind};
 use l4re_packager_core::target::Target;
 
 /// Where files of an image are.
@@ -17,27 +17,27 @@ const ROM: &str = "rom/";
 
 /// Installs into the image `file`; the changed one goes to `output`.
 pub(super) fn install(
-    options: &Options,
+    options: &InstallOptions,
     file: &Path,
     output: Option<&Path>,
 ) -> Result<Installed, Failure> {
     let package = options.package.is_dir().then(|| Package::load(&options.package)).transpose()?;
     let kind = package.as_ref().map(|package| package.manifest.driver.kind);
-    let by_name = || Kind::of_program(&options.package.file_name()?.to_string_lossy());
+    let by_name = || PackageKind::of_program(&options.package.file_name()?.to_string_lossy());
     let kind = kind.or_else(by_name);
     let name = options.place.as_deref().map(name).transpose()?.flatten();
     let output = output.unwrap_or(file);
     match (options.kind.or(kind), package) {
-        (Some(Kind::Driver), Some(_)) => driver(options, file, output, name),
-        (Some(Kind::Tool), package) => tool(options, package, file, output, name),
-        (Some(Kind::Driver), None) => {
+        (Some(PackageKind::Driver), Some(_)) => driver(options, file, output, name),
+        (Some(PackageKind::Tool), package) => tool(options, package, file, output, name),
+        (Some(PackageKind::Driver), None) => {
             let message = "a driver goes into a boot image with what starts it, which a program \
                            alone does not tell";
             let help = format!("name the package's folder, the one with {FILE}; or --kind tool");
             let finding = Diagnostic::error("install-place", message).file(&options.package);
             Err(finding.help(help).into())
         }
-        (Some(Kind::Init), _) => Err(init(file)),
+        (Some(PackageKind::Init), _) => Err(init(file)),
         (None, _) => {
             let message = "nothing says what kind of program this is";
             let finding = Diagnostic::error("install-place", message).file(&options.package);
@@ -75,12 +75,12 @@ fn name(path: &str) -> Result<Option<String>, Failure> {
 }
 
 fn driver(
-    options: &Options,
+    options: &InstallOptions,
     file: &Path,
     output: &Path,
     program: Option<String>,
 ) -> Result<Installed, Failure> {
-    let injected = inject::inject(&inject::Options {
+    let injected = inject::inject(&inject::InjectOptions {
         package: options.package.clone(),
         image: file.into(),
         output: output.into(),
@@ -89,7 +89,7 @@ fn driver(
         program,
         keep_symbols: options.keep_symbols,
         dry_run: options.dry_run,
-        ..inject::Options::default()
+        ..inject::InjectOptions::default()
     })?;
     Ok(Installed {
         place: format!("{ROM}{}", injected.program),
@@ -103,7 +103,7 @@ fn driver(
 
 /// A tool is a module and nothing more.
 fn tool(
-    options: &Options,
+    options: &InstallOptions,
     package: Option<Package>,
     file: &Path,
     output: &Path,

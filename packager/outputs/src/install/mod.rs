@@ -16,7 +16,7 @@ use l4re_files::input;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::check::Package;
 use l4re_packager_core::elf::{self, Expect};
-use l4re_packager_core::manifest::Kind;
+use l4re_packager_core::manifest::PackageKind;
 use l4re_packager_core::package::Binary;
 use l4re_packager_core::target::Target;
 use links::Entry;
@@ -30,7 +30,7 @@ pub mod strip;
 
 /// What to install, and where.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct InstallOptions {
     /// A package's folder, or a program.
     pub package: PathBuf,
     /// Where to in the system, in place of what the kind says: a folder if it ends in `/` or is one,
@@ -39,7 +39,7 @@ pub struct Options {
     /// The system.
     pub into: Into,
     /// Kind of the program, in place of the package's.
-    pub kind: Option<Kind>,
+    pub kind: Option<PackageKind>,
     /// Name of the target, if the package is for several.
     pub target: Option<String>,
     /// Install the program as it is, with everything for debuggers.
@@ -107,7 +107,7 @@ trait Medium {
 ///
 /// [`Failure`] if the program is not good, if its kind has no place in such a system, or if
 /// something cannot be written. The system is then as it was.
-pub fn install(options: &Options) -> Result<Installed, Failure> {
+pub fn install(options: &InstallOptions) -> Result<Installed, Failure> {
     let mut medium: Box<dyn Medium> = match &options.into {
         Into::Root(root) => Box::new(root::Root::open(root)?),
         Into::Image { file, partition, output } => {
@@ -200,7 +200,7 @@ struct Program {
     name: String,
     bytes: Vec<u8>,
     /// `None` for a program without a package whose name says nothing.
-    kind: Option<Kind>,
+    kind: Option<PackageKind>,
     target: Target,
     drvinfo: bool,
     path: PathBuf,
@@ -208,7 +208,7 @@ struct Program {
 }
 
 impl Program {
-    fn load(options: &Options) -> Result<Self, Failure> {
+    fn load(options: &InstallOptions) -> Result<Self, Failure> {
         let path = &options.package;
         if !path.is_dir() {
             return Self::bare(path);
@@ -257,7 +257,7 @@ impl Program {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_default();
         let mut program = Self {
-            kind: Kind::of_program(&name),
+            kind: PackageKind::of_program(&name),
             name,
             bytes,
             target,

@@ -1,7 +1,7 @@
 //! Where a program goes.
 
 use l4re_packager_base::{Diagnostic, Failure};
-use l4re_packager_core::manifest::Kind;
+use l4re_packager_core::manifest::PackageKind;
 
 /// The path of a program in a system: what `wanted` says, or what its kind does.
 ///
@@ -12,7 +12,7 @@ use l4re_packager_core::manifest::Kind;
 /// [`Failure`] if neither says anything, if the program only belongs into the initial file system,
 /// or if the path is none.
 pub(super) fn place(
-    kind: Option<Kind>,
+    kind: Option<PackageKind>,
     name: &str,
     wanted: Option<&str>,
     is_folder: &mut dyn FnMut(&str) -> Result<bool, Failure>,
@@ -20,7 +20,7 @@ pub(super) fn place(
     let fail = |message: String, help: &str| {
         Err(Failure::from(Diagnostic::error("install-place", message).help(help)))
     };
-    if kind == Some(Kind::Init) {
+    if kind == Some(PackageKind::Init) {
         let help = "it is a module of the boot image: packager image replace, or compose it anew";
         let message = format!(
             "`{name}` is the first program of a system, which starts it from \
@@ -28,7 +28,7 @@ pub(super) fn place(
         );
         return fail(message, help);
     }
-    let path = match (wanted, kind.and_then(Kind::folder)) {
+    let path = match (wanted, kind.and_then(PackageKind::folder)) {
         (Some(wanted), _) if wanted.ends_with('/') => format!("{wanted}{name}"),
         (Some(wanted), _) => {
             check(wanted)?;
@@ -64,7 +64,11 @@ pub(super) fn check(path: &str) -> Result<(), Failure> {
 mod tests {
     use super::*;
 
-    fn placed(kind: Option<Kind>, name: &str, wanted: Option<&str>) -> Result<String, String> {
+    fn placed(
+        kind: Option<PackageKind>,
+        name: &str,
+        wanted: Option<&str>,
+    ) -> Result<String, String> {
         let mut folder = |path: &str| Ok(path == "/opt/there");
         place(kind, name, wanted, &mut folder).map_err(|failure| failure.to_string())
     }
@@ -72,12 +76,12 @@ mod tests {
     #[test]
     fn the_kind_decides_where_nobody_says() {
         let rows = [
-            ("pcid", Kind::Driver, "/usr/lib/drivers/pcid"),
-            ("pcid-spawner", Kind::Driver, "/usr/lib/drivers/pcid-spawner"),
-            ("virtio-blk-drv", Kind::Driver, "/usr/lib/drivers/virtio-blk-drv"),
-            ("e1000d", Kind::Driver, "/usr/lib/drivers/e1000d"),
-            ("bash", Kind::Tool, "/usr/bin/bash"),
-            ("blk-client", Kind::Tool, "/usr/bin/blk-client"),
+            ("pcid", PackageKind::Driver, "/usr/lib/drivers/pcid"),
+            ("pcid-spawner", PackageKind::Driver, "/usr/lib/drivers/pcid-spawner"),
+            ("virtio-blk-drv", PackageKind::Driver, "/usr/lib/drivers/virtio-blk-drv"),
+            ("e1000d", PackageKind::Driver, "/usr/lib/drivers/e1000d"),
+            ("bash", PackageKind::Tool, "/usr/bin/bash"),
+            ("blk-client", PackageKind::Tool, "/usr/bin/blk-client"),
         ];
         for (name, kind, path) in rows {
             assert_eq!(placed(Some(kind), name, None), Ok(path.into()), "{name}");
@@ -94,24 +98,28 @@ mod tests {
             ("pcid-spawner", "/usr/bin/pcid-spawner"),
             ("inputd", "/usr/bin/inputd"),
         ] {
-            assert_eq!(placed(Kind::of_program(name), name, None), Ok(path.into()), "{name}");
+            assert_eq!(
+                placed(PackageKind::of_program(name), name, None),
+                Ok(path.into()),
+                "{name}"
+            );
         }
-        let message = placed(Kind::of_program("init"), "init", None).unwrap_err();
+        let message = placed(PackageKind::of_program("init"), "init", None).unwrap_err();
         assert!(message.contains("the initial file system"), "{message}");
-        assert_eq!(Kind::of_program("xhci"), None);
+        assert_eq!(PackageKind::of_program("xhci"), None);
     }
 
     #[test]
     fn the_first_program_goes_nowhere_but_into_the_initial_file_system() {
         for wanted in [None, Some("/sbin/")] {
-            let message = placed(Some(Kind::Init), "init", wanted).unwrap_err();
+            let message = placed(Some(PackageKind::Init), "init", wanted).unwrap_err();
             assert!(message.contains("the initial file system"), "{message}");
         }
     }
 
     #[test]
     fn a_word_wins_over_the_kind() {
-        let place = |wanted| placed(Some(Kind::Driver), "pcid-spawner", Some(wanted));
+        let place = |wanted| placed(Some(PackageKind::Driver), "pcid-spawner", Some(wanted));
         assert_eq!(place("/usr/bin/"), Ok("/usr/bin/pcid-spawner".into()));
         assert_eq!(place("/opt/there"), Ok("/opt/there/pcid-spawner".into()));
         assert_eq!(place("/opt/other"), Ok("/opt/other".into()));
@@ -122,9 +130,9 @@ mod tests {
     #[test]
     fn paths_that_are_none_are_refused() {
         for wanted in ["", "bin/", "/../x", "/a/./b", "/a//b", "//", "/a b/", "/a\n", "/a\"/"] {
-            assert!(placed(Some(Kind::Tool), "x", Some(wanted)).is_err(), "{wanted:?}");
+            assert!(placed(Some(PackageKind::Tool), "x", Some(wanted)).is_err(), "{wanted:?}");
         }
         assert!(placed(None, "x", None).unwrap_err().contains("--kind"));
-        assert!(placed(Some(Kind::Tool), "a b", None).is_err());
+        assert!(placed(Some(PackageKind::Tool), "a b", None).is_err());
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection};
 
 use super::filesystem::{Filesystem, Kind};
-use super::{Arch, Options, apt, unpack};
+use super::{Arch, RootfsOptions, apt, unpack};
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, place_file};
 
@@ -25,7 +25,7 @@ const INIT: &str = include_str!("init.sh");
 
 /// Fetches or finds the kernel; makes `OUT/boot-<arch>` with `Image` and `initrd.img`. The folder.
 pub(super) fn make(
-    options: &Options,
+    options: &RootfsOptions,
     arch: Arch,
     cache: &Path,
     progress: &mut dyn Progress,

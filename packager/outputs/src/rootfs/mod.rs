@@ -69,7 +69,7 @@ impl Arch {
 
 /// What to make.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct RootfsOptions {
     /// The architectures.
     pub arches: Vec<Arch>,
     /// Where packages come from.
@@ -116,7 +116,7 @@ pub struct Made {
 ///
 /// [`Failure`] if packages cannot be had or are broken, if units and script do not fit together, if
 /// systemd complains of a unit, or if something cannot be written.
-pub fn make(options: &Options, progress: &mut dyn Progress) -> Result<Made, Failure> {
+pub fn make(options: &RootfsOptions, progress: &mut dyn Progress) -> Result<Made, Failure> {
     let mut report = Report::new();
     let units = read_units(&options.units)?;
     let drivers: Vec<Package> =
@@ -180,7 +180,7 @@ fn read_units(folders: &[PathBuf]) -> Result<Vec<(String, Source)>, Failure> {
 
 /// Checks the given script against all units; without one, the units against the drivers' script.
 fn check_script(
-    options: &Options,
+    options: &RootfsOptions,
     units: &[(String, Source)],
     system: &System,
     report: &mut Report,
@@ -226,13 +226,13 @@ fn enabled(wanted: &[String], units: &[(String, Source)]) -> Result<(), Failure>
 }
 
 /// Where the distribution's tools keep what they fetch.
-fn cache(options: &Options, arch: Arch) -> PathBuf {
+fn cache(options: &RootfsOptions, arch: Arch) -> PathBuf {
     options.out.join(format!(".packages-{}", arch.name()))
 }
 
 /// Makes one root file system and its image.
 fn one(
-    options: &Options,
+    options: &RootfsOptions,
     arch: Arch,
     units: &[(String, Source)],
     drivers: &[Package],
@@ -281,7 +281,7 @@ fn verified(root: &Path, units: &[String], report: &mut Report) -> Result<(), Fa
 }
 
 fn drawn(
-    options: &Options,
+    options: &RootfsOptions,
     arch: Arch,
     system: &Filesystem,
     root: &Path,

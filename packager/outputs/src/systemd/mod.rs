@@ -11,7 +11,7 @@ use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::check::Package;
 use l4re_packager_core::drvinfo::Cap as Described;
 use l4re_packager_core::manifest::systemd::{Systemd, variable_of};
-use l4re_packager_core::manifest::{Cap, Source};
+use l4re_packager_core::manifest::{ServiceCap, Source};
 use l4re_packager_core::package::{self, Tree};
 use l4re_packager_core::target::Target;
 
@@ -49,7 +49,7 @@ pub struct Service {
     /// `[systemd]`.
     pub settings: Systemd,
     /// The capabilities, sorted by their variable.
-    pub caps: Vec<Cap>,
+    pub caps: Vec<ServiceCap>,
     /// io's configuration for its bus by file name, one for each way to attach its devices.
     pub io: BTreeMap<String, String>,
     /// What io looks for on that bus: identifications of devices.
@@ -76,11 +76,11 @@ impl Service {
         };
         let info = package.binaries.first().and_then(|binary| binary.info.as_ref());
         let described = info.map_or(&[][..], |info| &info.caps);
-        let mut caps: BTreeMap<String, Cap> = BTreeMap::new();
+        let mut caps: BTreeMap<String, ServiceCap> = BTreeMap::new();
         for cap in described.iter().filter_map(default_cap).chain(package.manifest.caps.clone()) {
             caps.insert(cap.variable.clone(), cap);
         }
-        let caps: Vec<Cap> = caps.into_values().collect();
+        let caps: Vec<ServiceCap> = caps.into_values().collect();
         let bus = info.and_then(|info| info.bus()).map(|cap| variable_of(&cap.name));
         let devices = &package.manifest.l4re.bus;
         Ok(Self {
@@ -111,7 +111,7 @@ impl Service {
 fn bus_files(
     package: &Package,
     variable: Option<&str>,
-    caps: &[Cap],
+    caps: &[ServiceCap],
 ) -> Result<BTreeMap<String, String>, Failure> {
     let mut files = BTreeMap::new();
     for cap in caps {
@@ -131,7 +131,7 @@ fn bus_files(
 }
 
 /// What is assumed of a capability that the program describes.
-fn default_cap(described: &Described) -> Option<Cap> {
+fn default_cap(described: &Described) -> Option<ServiceCap> {
     let name = described.name.clone();
     let source = match described.protocol.as_str() {
         "vbus" => Source::Bus(name.clone()),
@@ -140,7 +140,7 @@ fn default_cap(described: &Described) -> Option<Cap> {
         _ => return None,
     };
     let (variable, description) = (variable_of(&name), described.description.clone());
-    Some(Cap { variable, name, source, description })
+    Some(ServiceCap { variable, name, source, description })
 }
 
 /// Some services of one system.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::table::table;
 use super::write::pairs;
 use super::{Service, System};
-use l4re_packager_core::manifest::{Cap, Source};
+use l4re_packager_core::manifest::{ServiceCap, Source};
 use l4re_packager_core::package::lua::{self, NEED, SCHEDULER};
 use l4re_packager_core::package::lua_string as string;
 
@@ -23,7 +23,8 @@ const LOWEST: u8 = 0x10;
 pub(super) fn with_systemd(system: &System) -> String {
     let mut text = head("Starts systemd with the capabilities that its services need.", system);
     text.push_str("\n-- The units name these in L4_CAP_…; both are made from one table.\n");
-    let caps: Vec<&Cap> = table(system.services()).into_values().map(|(cap, _)| cap).collect();
+    let caps: Vec<&ServiceCap> =
+        table(system.services()).into_values().map(|(cap, _)| cap).collect();
     let debug = if system.debug { &DEBUG[..] } else { &[] };
     let command = std::iter::once("rom/systemd").chain(debug.iter().copied());
     let command: Vec<String> = command.map(string).collect();
@@ -36,7 +37,7 @@ pub(super) fn direct(system: &System) -> String {
     let mut text = head("Starts the services of the units without systemd.", system);
     for service in system.services() {
         let own = table(std::slice::from_ref(service));
-        let caps: Vec<&Cap> = own.into_values().map(|(cap, _)| cap).collect();
+        let caps: Vec<&ServiceCap> = own.into_values().map(|(cap, _)| cap).collect();
         let priority = priority(system.services(), service);
         let mut command = vec![string(&format!("rom/{}", service.program))];
         command.extend(service.settings.options.iter().map(|option| string(option)));
@@ -105,7 +106,7 @@ fn head(what: &str, system: &System) -> String {
 
 /// What only whoever builds the system knows.
 fn given(text: &mut String, services: &[Service]) {
-    let entries: BTreeMap<&str, &Cap> = table(services)
+    let entries: BTreeMap<&str, &ServiceCap> = table(services)
         .into_iter()
         .filter(|(_, (cap, _))| cap.source == Source::Given)
         .map(|(name, (cap, _))| (name, cap))
@@ -144,7 +145,7 @@ fn io(text: &mut String, buses: &BTreeMap<&str, &Service>) {
     text.push_str(&lua::io(buses, files));
 }
 
-fn start(text: &mut String, tag: &str, priority: u8, caps: &[&Cap], command: &[String]) {
+fn start(text: &mut String, tag: &str, priority: u8, caps: &[&ServiceCap], command: &[String]) {
     let mut lines = String::new();
     for cap in caps {
         let _ = writeln!(

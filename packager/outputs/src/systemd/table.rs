@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::Service;
 use l4re_packager_base::{Diagnostic, Report};
-use l4re_packager_core::manifest::{Cap, Source};
+use l4re_packager_core::manifest::{ServiceCap, Source};
 
 /// An entry: the first capability of that name, and the service that has it.
-pub(super) type Entry<'a> = (&'a Cap, &'a Service);
+pub(super) type Entry<'a> = (&'a ServiceCap, &'a Service);
 
 /// The table, by name.
 pub(super) fn table(services: &[Service]) -> BTreeMap<&str, Entry<'_>> {
@@ -60,7 +60,12 @@ fn clash(service: &Service, other: &Service) -> Option<Diagnostic> {
 }
 
 /// What two capabilities with one name may not do.
-fn conflict(cap: &Cap, service: &Service, first: &Cap, owner: &Service) -> Option<Diagnostic> {
+fn conflict(
+    cap: &ServiceCap,
+    service: &Service,
+    first: &ServiceCap,
+    owner: &Service,
+) -> Option<Diagnostic> {
     let (one, other) = (owner.unit(), service.unit());
     let name = &cap.name;
     if cap.source != first.source {
@@ -131,7 +136,7 @@ pub(super) fn of(source: &Source) -> Option<&str> {
 }
 
 /// A source in words.
-pub(super) fn described(cap: &Cap) -> String {
+pub(super) fn described(cap: &ServiceCap) -> String {
     match &cap.source {
         Source::Channel(of) => format!("the client's end of the channel `{of}`"),
         Source::Factory(of) => format!("the channel `{of}`, with the right to ask for objects"),

@@ -19,7 +19,7 @@ pub struct Udi {
 #[derive(Debug, Subcommand)]
 pub enum Tool {
     /// Build a driver's modules to bin/<abi>/ (udibuild)
-    Build(Build),
+    Build(UdiBuild),
     /// Pack a driver into <shortname>.udi (udimkpkg)
     Mkpkg(Mkpkg),
     /// Set drivers up from package files (udisetup)
@@ -34,7 +34,7 @@ pub enum Tool {
 /// and linker and add options, separated by blanks; UDI_PUB_INCLUDE is the folder with the headers of
 /// UDI's interfaces, <interface>/<version>/; CROSS_COMPILE is the prefix of the tools.
 #[derive(Debug, Args)]
-pub struct Build {
+pub struct UdiBuild {
     /// The driver's folder
     #[arg(value_name = "DIR", default_value = ".")]
     pub(super) folder: PathBuf,

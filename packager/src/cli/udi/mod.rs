@@ -18,7 +18,7 @@ mod args;
 
 pub(super) use applet::applet;
 pub use args::Udi;
-use args::{Build, ContentsArg, Mkpkg, Setup, Tool};
+use args::{ContentsArg, Mkpkg, Setup, Tool, UdiBuild};
 
 /// Runs one of the three; whether it was good.
 pub fn run(args: Udi, output: &mut Output) -> bool {
@@ -34,8 +34,8 @@ fn work(args: Udi, output: &mut Output) -> Result<(), Failure> {
     }
 }
 
-fn run_build(args: Build, output: &mut Output) -> Result<(), Failure> {
-    let options = udibuild::Options {
+fn run_build(args: UdiBuild, output: &mut Output) -> Result<(), Failure> {
+    let options = udibuild::UdibuildOptions {
         output: args.output.unwrap_or_else(|| args.folder.clone()),
         folder: args.folder,
         file: args.file,
@@ -63,7 +63,7 @@ fn run_build(args: Build, output: &mut Output) -> Result<(), Failure> {
 
 fn run_mkpkg(args: Mkpkg, output: &mut Output) -> Result<(), Failure> {
     let or_variable = |given: Option<String>, name| given.or_else(|| std::env::var(name).ok());
-    let options = mkpkg::Options {
+    let options = mkpkg::MkpkgOptions {
         modules: args.modules.unwrap_or_else(|| args.folder.clone()),
         folder: args.folder,
         file: args.file,
@@ -100,7 +100,7 @@ fn run_setup(args: Setup, output: &mut Output) -> Result<(), Failure> {
     if args.show {
         return conclude(output, "udi setup", setup::installed(&args.output).map(shown));
     }
-    let options = setup::Options {
+    let options = setup::SetupOptions {
         files: args.files,
         output: args.output,
         driver: args.driver,
@@ -140,7 +140,7 @@ fn run_setup(args: Setup, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// Without files those of the current folder are meant.
-fn with_files(mut options: setup::Options) -> Result<setup::Options, Failure> {
+fn with_files(mut options: setup::SetupOptions) -> Result<setup::SetupOptions, Failure> {
     if options.files.is_empty() {
         options.files = files_in(Path::new("."))?;
     }

@@ -26,7 +26,7 @@ pub enum Contents {
 
 /// What to pack, and where to.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct MkpkgOptions {
     /// The driver's folder.
     pub folder: PathBuf,
     /// File with the properties, if it is not `udiprops.txt` in the folder.
@@ -80,7 +80,7 @@ pub struct Packed {
 ///
 /// [`Failure`] if something that the package needs is missing or wrong. A package that was there is
 /// then unchanged.
-pub fn mkpkg(options: &Options) -> Result<Packed, Failure> {
+pub fn mkpkg(options: &MkpkgOptions) -> Result<Packed, Failure> {
     let project = Project::open(&options.folder, options.file.as_deref())?;
     let mut report = project.report.clone();
     let properties = &project.properties;
@@ -160,7 +160,7 @@ impl Collect<'_> {
     /// Adds the modules; `None` if there are none and none are needed.
     fn modules(
         &mut self,
-        options: &Options,
+        options: &MkpkgOptions,
         contents: Contents,
         report: &mut Report,
     ) -> Result<Option<()>, Failure> {

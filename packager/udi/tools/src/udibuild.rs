@@ -16,7 +16,7 @@ use l4re_packager_core::target::Target;
 
 /// What to build.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct UdibuildOptions {
     /// The driver's folder.
     pub folder: PathBuf,
     /// File with the properties, if it is not `udiprops.txt` in the folder.
@@ -65,7 +65,7 @@ pub struct Module {
 ///
 /// [`Failure`] if something is wrong with properties or manifest, if it does not compile, or if a
 /// module shows more symbols than it may. Modules that were there are then unchanged.
-pub fn build(options: &Options, progress: &mut dyn Progress) -> Result<Built, Failure> {
+pub fn build(options: &UdibuildOptions, progress: &mut dyn Progress) -> Result<Built, Failure> {
     let mut project = Project::open(&options.folder, options.file.as_deref())?;
     if !options.targets.is_empty() {
         let targets = options.targets.iter().map(|name| Target::named(name));
@@ -84,7 +84,7 @@ pub fn build(options: &Options, progress: &mut dyn Progress) -> Result<Built, Fa
 
 /// What is to be done for one processor binding.
 struct Work<'a> {
-    options: &'a Options,
+    options: &'a UdibuildOptions,
     project: &'a Project,
     abi: &'a str,
     target: &'a Target,
@@ -130,7 +130,7 @@ impl Work<'_> {
         report: &mut Report,
     ) -> Result<Vec<u8>, Failure> {
         let scratch = scratch(self.options.scratch.as_deref())?;
-        let options = build::Options {
+        let options = build::BuildOptions {
             folder: self.project.folder.clone(),
             out: Some(scratch.path().into()),
             targets: vec![self.target.name.clone()],

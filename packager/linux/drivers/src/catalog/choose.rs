@@ -174,7 +174,7 @@ impl Catalog {
     /// all others those that depend on it.
     fn instead(&self, entry: &Entry) -> Vec<&str> {
         let shares = |driver: &Entry| {
-            let same = |module: &super::Module| {
+            let same = |module: &super::CatalogModule| {
                 let own = entry.modules.iter();
                 own.clone().any(|m| m.name == module.name && m.directory == module.directory)
             };

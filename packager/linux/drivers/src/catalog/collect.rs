@@ -4,7 +4,7 @@ use l4re_kbuild::Survey;
 use l4re_kbuild::survey::{Condition, ConditionalMember, SurveyedModule};
 use l4re_kconfig::{ExprId, Kconfig, MenuId, SymbolId};
 
-use super::{Catalog, Elsewhere, Entry, Kind, Module};
+use super::{Catalog, CatalogModule, Elsewhere, Entry, Kind};
 use crate::tree::{Architecture, Tree};
 
 /// The first folder under `drivers/` of a file there.
@@ -132,15 +132,16 @@ fn kind(survey: &Survey, name: &str, logic: bool, prompted: bool) -> Kind {
 
 /// What a symbol builds: its own modules and libraries; if it has none, the modules of others with
 /// the objects that it adds, and those that others list only if it is on.
-fn modules(survey: &Survey, name: &str) -> Vec<Module> {
-    let mut modules: Vec<Module> = survey.modules(name).map(|module| own(module, name)).collect();
+fn modules(survey: &Survey, name: &str) -> Vec<CatalogModule> {
+    let mut modules: Vec<CatalogModule> =
+        survey.modules(name).map(|module| own(module, name)).collect();
     let library = survey.uses(name).map_or(&[][..], |uses| &uses.library);
     for object in library {
         let directory = object.rsplit_once('/').map_or("", |(directory, _)| directory);
-        let known = |m: &&mut Module| m.name == "lib" && m.directory == directory;
+        let known = |m: &&mut CatalogModule| m.name == "lib" && m.directory == directory;
         match modules.iter_mut().find(known) {
             Some(module) => module.objects.push(object.clone()),
-            None => modules.push(Module {
+            None => modules.push(CatalogModule {
                 name: "lib".into(),
                 directory: directory.into(),
                 objects: vec![object.clone()],
@@ -163,7 +164,7 @@ fn modules(survey: &Survey, name: &str) -> Vec<Module> {
 }
 
 /// A module with the objects that it has whenever `name` is on.
-fn own(module: &SurveyedModule, name: &str) -> Module {
+fn own(module: &SurveyedModule, name: &str) -> CatalogModule {
     let certain = |condition: &Condition| {
         let mut symbols = condition.symbols.iter();
         let on =
@@ -175,7 +176,7 @@ fn own(module: &SurveyedModule, name: &str) -> Module {
 }
 
 /// A module of another option with the objects that `name` adds.
-fn added(module: &SurveyedModule, name: &str) -> Module {
+fn added(module: &SurveyedModule, name: &str) -> CatalogModule {
     let asks = |condition: &Condition| {
         condition.holds && condition.symbols.iter().any(|symbol| symbol == name)
     };
@@ -187,12 +188,12 @@ fn with_objects<'s>(
     module: &SurveyedModule,
     always: &[String],
     more: impl Iterator<Item = &'s ConditionalMember>,
-) -> Module {
+) -> CatalogModule {
     let mut objects = always.to_vec();
     for member in more {
         if !objects.contains(&member.object) {
             objects.push(member.object.clone());
         }
     }
-    Module { name: module.name.clone(), directory: module.directory.clone(), objects }
+    CatalogModule { name: module.name.clone(), directory: module.directory.clone(), objects }
 }

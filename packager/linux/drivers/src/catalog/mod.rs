@@ -71,7 +71,7 @@ impl fmt::Display for Kind {
 /// Of an option of the kind [`Kind::Member`]: a module of another option, with the objects that
 /// this one adds; or a whole one, if it is built only with this one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Module {
+pub struct CatalogModule {
     /// Its name without `.ko`, as the Makefile writes it.
     pub name: String,
     /// The folder whose Makefile lists it, relative to the tree.
@@ -102,7 +102,7 @@ pub struct Entry {
     /// What it is.
     pub kind: Kind,
     /// What it builds.
-    pub modules: Vec<Module>,
+    pub modules: Vec<CatalogModule>,
     /// Its value under the configuration that was asked for; not there if none was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,

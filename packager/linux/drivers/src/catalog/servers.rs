@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use l4re_files::input;
 
-use super::{Catalog, Entry, Kind, Module};
+use super::{Catalog, CatalogModule, Entry, Kind};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::manifest::{self, Class, Manifest};
 
@@ -87,7 +87,7 @@ fn entry(manifest: Manifest, path: &Path, directory: String) -> Option<Entry> {
         line: u32::try_from(line + 1).unwrap_or(u32::MAX),
         depends_on: String::new(),
         kind: Kind::Driver,
-        modules: vec![Module { name: program, directory, objects: Vec::new() }],
+        modules: vec![CatalogModule { name: program, directory, objects: Vec::new() }],
         value: None,
         visible: None,
         help: String::new(),

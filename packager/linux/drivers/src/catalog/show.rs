@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Entry, Module};
+use super::{CatalogModule, Entry};
 use l4re_packager_base::{plain, plain_json};
 
 /// The columns of the tab-separated form, in their order; `value` and `visible` are there only
@@ -182,11 +182,11 @@ fn names(entry: &Entry) -> String {
     format!("[{}]", names.join(" "))
 }
 
-fn path(module: &Module) -> String {
+fn path(module: &CatalogModule) -> String {
     format!("{}/{}", module.directory, module.name)
 }
 
-fn objects(module: &Module) -> impl Iterator<Item = &str> {
+fn objects(module: &CatalogModule) -> impl Iterator<Item = &str> {
     module.objects.iter().map(String::as_str)
 }
 
@@ -215,7 +215,7 @@ mod tests {
             line: 7,
             depends_on: "PCI && NET".into(),
             kind: Kind::Driver,
-            modules: vec![Module {
+            modules: vec![CatalogModule {
                 name: "e1000".into(),
                 directory: "drivers/net/e1000".into(),
                 objects: vec!["drivers/net/e1000/a.o".into(), "drivers/net/e1000/b.o".into()],

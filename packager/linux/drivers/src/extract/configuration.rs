@@ -8,17 +8,17 @@ use l4re_files::input;
 use l4re_kconfig::{Config, Kconfig, Preset, SymbolId, TreeSource};
 
 use super::least::{Change, turn_on};
-use crate::open::Base;
+use crate::open::BaseConfig;
 use crate::workspace;
 use l4re_packager_base::{Failure, Report};
 
 /// A base as the manifest names it.
-pub fn kind(base: &Base) -> workspace::Base {
+pub fn kind(base: &BaseConfig) -> workspace::Base {
     match base {
-        Base::Tiny => workspace::Base::Tiny,
-        Base::Defconfig => workspace::Base::Defconfig,
-        Base::Allmodconfig => workspace::Base::Allmodconfig,
-        Base::File(_) => workspace::Base::File,
+        BaseConfig::Tiny => workspace::Base::Tiny,
+        BaseConfig::Defconfig => workspace::Base::Defconfig,
+        BaseConfig::Allmodconfig => workspace::Base::Allmodconfig,
+        BaseConfig::File(_) => workspace::Base::File,
     }
 }
 
@@ -40,7 +40,7 @@ pub struct Configured<'k> {
 pub fn configure<'k>(
     kconfig: &'k Kconfig,
     root: &Path,
-    base: &Base,
+    base: &BaseConfig,
     driver: SymbolId,
 ) -> Result<(Configured<'k>, Report), Failure> {
     let mut config = Config::new(kconfig)?;
@@ -48,14 +48,14 @@ pub fn configure<'k>(
     let mut report = Report::new();
     // What is doubtful in a tree's own fragments is for those who maintain the tree.
     let _doubts = match base {
-        Base::Tiny => {
+        BaseConfig::Tiny => {
             let doubts = config.preset(Preset::Tiny, &source)?;
             off_unless_said(&mut config);
             doubts
         }
-        Base::Defconfig => config.preset(Preset::Default, &source)?,
-        Base::Allmodconfig => config.preset(Preset::AllModules, &source)?,
-        Base::File(path) => {
+        BaseConfig::Defconfig => config.preset(Preset::Default, &source)?,
+        BaseConfig::Allmodconfig => config.preset(Preset::AllModules, &source)?,
+        BaseConfig::File(path) => {
             let bytes = input::read(path, input::TEXT)
                 .map_err(|error| Failure::io("read", path, &error))?;
             report = config.read(&String::from_utf8_lossy(&bytes), path);

@@ -18,7 +18,7 @@ use super::least::{nothing_built, open_folders, place};
 use super::modules::{Makefiles, doubts};
 use super::providers::selected;
 use super::toplevel::{OBJTREE, TopLevel, late_flags, top_level};
-use crate::open::Base;
+use crate::open::BaseConfig;
 use crate::workspace::{
     Compiler, DriverYaml, FILE, GENERATED_FOLDER, Module, Provider, Root, SOURCE_FOLDER,
 };
@@ -42,7 +42,7 @@ pub struct Subject<'a> {
     /// The driver's symbol.
     pub driver: &'a str,
     /// What the configuration starts from.
-    pub base: &'a Base,
+    pub base: &'a BaseConfig,
     /// Whether all headers are copied.
     pub self_contained: bool,
 }

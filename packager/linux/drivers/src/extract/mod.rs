@@ -37,7 +37,7 @@ pub use least::Change;
 pub use place::Destination;
 
 use crate::catalog::{Catalog, drivers_folder};
-use crate::open::{Base, Request};
+use crate::open::{BaseConfig, Request};
 use crate::workspace::DriverYaml;
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
@@ -86,7 +86,7 @@ pub struct Options {
     /// The subsystem that defines it, if there are several.
     pub subsystem: Option<String>,
     /// What the configuration starts from.
-    pub base: Base,
+    pub base: BaseConfig,
     /// Where the workspace goes.
     pub destination: Destination,
     /// Whether all headers are copied.

@@ -211,7 +211,7 @@ impl Item<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Module;
+    use crate::catalog::CatalogModule;
 
     fn entry(subsystem: &str, symbol: &str, prompt: &str) -> Entry {
         Entry {
@@ -223,7 +223,7 @@ mod tests {
             line: 1,
             depends_on: String::new(),
             kind: Kind::Driver,
-            modules: vec![Module {
+            modules: vec![CatalogModule {
                 name: symbol.to_lowercase(),
                 directory: String::new(),
                 objects: Vec::new(),

@@ -26,7 +26,7 @@ pub const FOLDER: &str = "udi";
 
 /// What to set up, and where.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct SetupOptions {
     /// Package files.
     pub files: Vec<PathBuf>,
     /// Where results go: packages to `pkg/` in it, drivers of UDI's own kind to [`FOLDER`].
@@ -86,7 +86,7 @@ pub struct Installed {
 /// [`Failure`] if there is nothing to set up, a package is no package, a choice is needed and nobody
 /// is there to ask, or what a package holds is not good. Drivers before it are then set up.
 pub fn setup(
-    options: &Options,
+    options: &SetupOptions,
     ask: &mut dyn Ask,
     progress: &mut dyn Progress,
 ) -> Result<Done, Failure> {
@@ -170,7 +170,7 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 /// The components to set up, at most one alternate a driver.
 fn chosen(
-    options: &Options,
+    options: &SetupOptions,
     ask: &mut dyn Ask,
     progress: &mut dyn Progress,
 ) -> Result<Vec<(PathBuf, Place, Component)>, Failure> {

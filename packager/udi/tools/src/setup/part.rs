@@ -8,13 +8,13 @@ use l4re_udi::props::{self, Properties};
 use l4re_udi::section;
 
 use super::super::write_file;
-use super::Options;
+use super::SetupOptions;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::manifest;
 
 /// A component on its way.
 pub(super) struct Part<'a> {
-    pub options: &'a Options,
+    pub options: &'a SetupOptions,
     /// The package file.
     pub file: &'a Path,
     pub place: Place,

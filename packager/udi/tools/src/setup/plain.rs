@@ -176,14 +176,14 @@ fn compile(
     let scratch = scratch(part.options.scratch.as_deref())?;
     let folder = scratch.path().join("src");
     part.unpack_source(&folder)?;
-    let options = udibuild::Options {
+    let options = udibuild::UdibuildOptions {
         folder,
         output: scratch.path().into(),
         abi: Some(binding.abi.clone()),
         targets: vec![target.name.clone()],
         scratch: Some(scratch.path().into()),
         wishes: part.options.wishes.clone(),
-        ..udibuild::Options::default()
+        ..udibuild::UdibuildOptions::default()
     };
     let built = udibuild::build(&options, progress)?;
     report.extend(built.report);

@@ -183,10 +183,10 @@ impl Server<'_> {
         let folder = scratch.path().join(&self.part.place.driver);
         self.part.unpack_source(&folder)?;
         write_file(&folder.join(manifest::FILE), manifest_text.as_bytes(), false)?;
-        let options = build::Options {
+        let options = build::BuildOptions {
             folder,
             out: Some(self.part.options.output.clone()),
-            ..build::Options::default()
+            ..build::BuildOptions::default()
         };
         let built = build::build(&options, progress)?;
         report.extend(built.report);

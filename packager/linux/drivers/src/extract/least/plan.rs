@@ -45,14 +45,14 @@ pub struct Setting {
 
 /// Settings by symbol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct LeastPlan {
     /// The settings.
     pub settings: BTreeMap<SymbolId, Setting>,
     /// Symbols that are set only because they select something of another part of the tree.
     strangers: BTreeSet<SymbolId>,
 }
 
-impl Plan {
+impl LeastPlan {
     fn one(symbol: SymbolId, value: Tristate, why: Why) -> Self {
         let settings = BTreeMap::from([(symbol, Setting { value, why })]);
         Self { settings, strangers: BTreeSet::new() }
@@ -98,7 +98,7 @@ pub struct Planner<'a, S> {
     state: &'a S,
     /// Whether `m` can be a value; without, what could be a module is built in.
     modules: bool,
-    known: HashMap<Question, Option<Plan>>,
+    known: HashMap<Question, Option<LeastPlan>>,
     /// Questions on the way from the first to the present one.
     open: HashSet<Question>,
     /// Whether an answer since the last look depended on an open question, and is worth nothing
@@ -141,7 +141,7 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to give `symbol` at least `level`.
-    pub fn raise(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<Plan> {
+    pub fn raise(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<LeastPlan> {
         let level = self.reachable(symbol, level);
         let mut plan = self.question((symbol, level), Self::ways_up)?;
         if let Some(setting) = plan.settings.get_mut(&symbol) {
@@ -151,14 +151,14 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to make an expression at least `level`. `by` is the symbol whose condition it is.
-    pub fn satisfy(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<Plan> {
+    pub fn satisfy(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
         if self.state.expr(expr) >= level {
-            return Some(Plan::default());
+            return Some(LeastPlan::default());
         }
         self.nested(|this| this.satisfy_node(expr, level, why))
     }
 
-    fn satisfy_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<Plan> {
+    fn satisfy_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
         match self.kconfig.expr(expr) {
             Expr::Symbol(symbol) => self.raise(symbol, level, why),
             Expr::And(a, b) => self.both((a, b), |this, e| this.satisfy(e, level, why)),
@@ -169,14 +169,14 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to make an expression at most `level`.
-    fn limit(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<Plan> {
+    fn limit(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
         if self.state.expr(expr) <= level {
-            return Some(Plan::default());
+            return Some(LeastPlan::default());
         }
         self.nested(|this| this.limit_node(expr, level, why))
     }
 
-    fn limit_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<Plan> {
+    fn limit_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
         match self.kconfig.expr(expr) {
             Expr::Symbol(symbol) => self.lower(symbol, level, why),
             Expr::And(a, b) => self.either((a, b), |this, e| this.limit(e, level, why)),
@@ -187,7 +187,7 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// One level further into an expression, if it is not nested beyond reason.
-    fn nested(&mut self, find: impl FnOnce(&mut Self) -> Option<Plan>) -> Option<Plan> {
+    fn nested(&mut self, find: impl FnOnce(&mut Self) -> Option<LeastPlan>) -> Option<LeastPlan> {
         if self.nesting == NESTING {
             self.circular = true;
             return None;
@@ -201,8 +201,8 @@ impl<'a, S: State> Planner<'a, S> {
     fn both(
         &mut self,
         (a, b): (ExprId, ExprId),
-        mut find: impl FnMut(&mut Self, ExprId) -> Option<Plan>,
-    ) -> Option<Plan> {
+        mut find: impl FnMut(&mut Self, ExprId) -> Option<LeastPlan>,
+    ) -> Option<LeastPlan> {
         let first = find(self, a)?;
         let second = find(self, b)?;
         first.and(&second)
@@ -211,8 +211,8 @@ impl<'a, S: State> Planner<'a, S> {
     fn either(
         &mut self,
         (a, b): (ExprId, ExprId),
-        mut find: impl FnMut(&mut Self, ExprId) -> Option<Plan>,
-    ) -> Option<Plan> {
+        mut find: impl FnMut(&mut Self, ExprId) -> Option<LeastPlan>,
+    ) -> Option<LeastPlan> {
         shorter(find(self, a), find(self, b))
     }
 
@@ -220,11 +220,11 @@ impl<'a, S: State> Planner<'a, S> {
     fn question(
         &mut self,
         question: Question,
-        find: fn(&mut Self, Question) -> Option<Plan>,
-    ) -> Option<Plan> {
+        find: fn(&mut Self, Question) -> Option<LeastPlan>,
+    ) -> Option<LeastPlan> {
         let (symbol, level) = question;
         if self.state.value(symbol) >= level {
-            return Some(Plan::default());
+            return Some(LeastPlan::default());
         }
         if let Some(known) = self.known.get(&question) {
             return known.clone();
@@ -255,7 +255,7 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// The shortest of all ways to turn a symbol on.
-    fn ways_up(&mut self, (symbol, level): Question) -> Option<Plan> {
+    fn ways_up(&mut self, (symbol, level): Question) -> Option<LeastPlan> {
         let kconfig = self.kconfig;
         let definition = kconfig.symbol(symbol);
         if !matches!(definition.kind, SymbolKind::Named | SymbolKind::Choice) {
@@ -295,7 +295,12 @@ impl<'a, S: State> Planner<'a, S> {
         best
     }
 
-    fn by_default(&mut self, symbol: SymbolId, level: Tristate, needed: Tristate) -> Option<Plan> {
+    fn by_default(
+        &mut self,
+        symbol: SymbolId,
+        level: Tristate,
+        needed: Tristate,
+    ) -> Option<LeastPlan> {
         let kconfig = self.kconfig;
         let why = Why::DefaultOf(symbol);
         let mut best = None;
@@ -316,17 +321,17 @@ impl<'a, S: State> Planner<'a, S> {
         level: Tristate,
         condition: ExprId,
         needed: Tristate,
-    ) -> Option<Plan> {
+    ) -> Option<LeastPlan> {
         let plan = self.satisfy(condition, needed, Why::NeededBy(symbol))?;
         if self.kconfig.symbol(symbol).kind == SymbolKind::Choice {
             // A choice that is shown has a value by itself.
             return Some(plan);
         }
-        plan.and(&Plan::one(symbol, level, Why::Asked))
+        plan.and(&LeastPlan::one(symbol, level, Why::Asked))
     }
 
     /// How to turn a symbol off, or down to `m`.
-    fn lower(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<Plan> {
+    fn lower(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<LeastPlan> {
         let kconfig = self.kconfig;
         let definition = kconfig.symbol(symbol);
         if definition.kind != SymbolKind::Named || self.open.len() == DEPTH || self.budget == 0 {
@@ -343,15 +348,15 @@ impl<'a, S: State> Planner<'a, S> {
         plan
     }
 
-    fn ways_down(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<Plan> {
+    fn ways_down(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<LeastPlan> {
         let kconfig = self.kconfig;
         let definition = kconfig.symbol(symbol);
-        let mut plan = Plan::default();
+        let mut plan = LeastPlan::default();
         for reverse in &definition.selected_by {
             plan = plan.and(&self.limit(reverse.term, level, why)?)?;
         }
         if kconfig.prompts(symbol).next().is_some() {
-            return plan.and(&Plan::one(symbol, level, why));
+            return plan.and(&LeastPlan::one(symbol, level, why));
         }
         for id in &definition.properties {
             let property = kconfig.property(*id);
@@ -365,7 +370,13 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to make a comparison true, where it asks for `y`, `m` or `n`.
-    fn compare(&mut self, how: Comparison, a: SymbolId, b: SymbolId, why: Why) -> Option<Plan> {
+    fn compare(
+        &mut self,
+        how: Comparison,
+        a: SymbolId,
+        b: SymbolId,
+        why: Why,
+    ) -> Option<LeastPlan> {
         let (symbol, constant) = match (constant(a), constant(b)) {
             (None, Some(constant)) => (a, constant),
             (Some(constant), None) => (b, constant),
@@ -408,7 +419,7 @@ fn opposite(level: Tristate) -> Tristate {
 }
 
 /// The cheaper one; the first of equals.
-fn shorter(a: Option<Plan>, b: Option<Plan>) -> Option<Plan> {
+fn shorter(a: Option<LeastPlan>, b: Option<LeastPlan>) -> Option<LeastPlan> {
     match (a, b) {
         (Some(a), Some(b)) if b.cost() < a.cost() => Some(b),
         (None, b) => b,
