@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use l4re_linux_drivers::extract::{Destination, Extracted, Options, compile_command, extract};
-use l4re_linux_drivers::open::{BaseConfig, Request};
+use l4re_linux_drivers::request::{BaseConfig, Request};
 use l4re_linux_drivers::workspace::load;
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Failure, Report};

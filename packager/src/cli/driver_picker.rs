@@ -11,8 +11,8 @@ use super::extract::{self, Extract};
 use super::list::{self, Format, List};
 use super::output::Output;
 use super::pick::{choose, stopped};
-use l4re_linux_drivers::open::{BaseConfig, Request};
 use l4re_linux_drivers::pick::Wanted;
+use l4re_linux_drivers::request::{BaseConfig, Request};
 
 /// List the drivers of a Linux tree, or choose one and take it out of the tree.
 ///

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::output::Output;
 use super::{Done, finish};
 use l4re_linux_drivers::extract::{self, Destination, Options};
-use l4re_linux_drivers::open::{BaseConfig, Request};
+use l4re_linux_drivers::request::{BaseConfig, Request};
 
 /// Take a driver out of a Linux tree, with all that compiling it needs.
 ///

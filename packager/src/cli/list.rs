@@ -10,7 +10,7 @@ use super::output::Output;
 use super::{Done, finish};
 use l4re_linux_drivers::catalog::servers::here;
 use l4re_linux_drivers::catalog::{Catalog, Entry, Filter, show};
-use l4re_linux_drivers::open::{self, BaseConfig, Listed};
+use l4re_linux_drivers::request::{self, BaseConfig, Listed};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
 /// List the drivers of a Linux tree, or the project's own driver servers.
@@ -107,14 +107,14 @@ fn load(args: &List, output: &mut Output) -> Result<Listed, Failure> {
         let (catalog, report) = Catalog::of_workspace(&here()?)?;
         return Ok(Listed { catalog, report, doubts: Report::new() });
     };
-    let request = open::Request {
+    let request = request::Request {
         folder: folder.clone(),
         arch: args.arch.clone(),
         cross_compile: args.cross_compile.clone(),
     };
     match &args.config {
-        None => open::catalog(&request, output),
-        Some(base) => open::configured_catalog(&request, base, output),
+        None => request::catalog(&request, output),
+        Some(base) => request::configured_catalog(&request, base, output),
     }
 }
 

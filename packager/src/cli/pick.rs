@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::output::Output;
 use super::{Done, finish};
-use l4re_linux_drivers::open::{self, Listed};
 use l4re_linux_drivers::pick::{self, Stop, Wanted, Way};
+use l4re_linux_drivers::request::{self, Listed};
 use l4re_packager_base::{Diagnostic, Report};
 
 /// Choose a driver of a Linux tree: the subsystem, then the driver.
@@ -36,7 +36,7 @@ pub struct Pick {
 
 /// Runs the command.
 pub fn run(args: Pick, output: &mut Output) -> ExitCode {
-    let request = open::Request { folder: args.linux_src, arch: args.arch, cross_compile: None };
+    let request = request::Request { folder: args.linux_src, arch: args.arch, cross_compile: None };
     let wanted = Wanted { subsystem: args.subsystem, driver: args.driver };
     match choose(&request, &wanted, output) {
         Ok((choice, report)) => {
@@ -50,7 +50,7 @@ pub fn run(args: Pick, output: &mut Output) -> ExitCode {
 
 /// Finds the driver that is wanted, asking if need be.
 pub(super) fn choose(
-    request: &open::Request,
+    request: &request::Request,
     wanted: &Wanted,
     output: &mut Output,
 ) -> Result<(pick::Choice, Report), Stop> {
@@ -62,7 +62,7 @@ pub(super) fn choose(
             Way::here()?
         }
     };
-    let Listed { catalog, report, doubts } = open::catalog(request, output)?;
+    let Listed { catalog, report, doubts } = request::catalog(request, output)?;
     output.doubts(&doubts);
     let title = format!("Linux {}, {}", catalog.version, catalog.arch);
     output.clear();

@@ -10,10 +10,10 @@ use super::output::Output;
 use super::pick::stopped;
 use super::{Done, finish};
 use l4re_linux_drivers::catalog::servers;
-use l4re_linux_drivers::conf::DriverConf;
+use l4re_linux_drivers::driver_conf::DriverConf;
 use l4re_linux_drivers::extract::{self, Destination, Extracted};
-use l4re_linux_drivers::open::{self, BaseConfig, Listed, Request};
 use l4re_linux_drivers::pick::{self, Choice, Stop, Way};
+use l4re_linux_drivers::request::{self, BaseConfig, Listed, Request};
 use l4re_linux_drivers::wrap::{Line, Target, WrapPlan, package_name};
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
@@ -143,7 +143,7 @@ fn choose(
         request.open()?;
         Some(Way::here()?)
     };
-    let Listed { catalog, report, doubts } = open::catalog(request, output)?;
+    let Listed { catalog, report, doubts } = request::catalog(request, output)?;
     output.doubts(&doubts);
     output.report(&report);
     let Target { wanted, name } = plan.target(&catalog);

@@ -6,7 +6,7 @@ use l4re_kconfig::{
     Config, Environment, HostShell, Kconfig, MenuKind, Preset, Symbol, SymbolId, Tools, TreeSource,
 };
 use l4re_linux_drivers::extract::{self, Destination, Extracted, Options};
-use l4re_linux_drivers::open::{BaseConfig, Request};
+use l4re_linux_drivers::request::{BaseConfig, Request};
 use l4re_packager_base::Progress;
 
 use crate::cache;

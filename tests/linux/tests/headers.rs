@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use l4re_kheaders::{Generated, Inputs};
 use l4re_linux_drivers::extract;
-use l4re_linux_drivers::open::BaseConfig;
+use l4re_linux_drivers::request::BaseConfig;
 use l4re_test_linux::oracle::kbuild::normal;
 use l4re_test_linux::oracle::make::{self, ARCHES};
 use l4re_test_linux::ours::{self, Result};

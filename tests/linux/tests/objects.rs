@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use l4re_linux_drivers::extract::{self, CompileCommand, Destination, Options};
-use l4re_linux_drivers::open::{BaseConfig, Request};
+use l4re_linux_drivers::request::{BaseConfig, Request};
 use l4re_packager_base::Progress;
 use l4re_programs::Program;
 use l4re_test_linux::oracle::make::{self, ARCHES, Configured};

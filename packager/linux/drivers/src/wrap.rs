@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::catalog::{Catalog, Kind};
-use super::conf::DriverConf;
+use super::driver_conf::DriverConf;
 use super::pick::Wanted;
 use l4re_packager_base::{Diagnostic, Failure};
 use l4re_packager_core::manifest;

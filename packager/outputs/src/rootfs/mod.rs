@@ -130,7 +130,7 @@ pub fn make(options: &RootfsOptions, progress: &mut dyn Progress) -> Result<Made
     let mut made =
         Made { systems: Vec::new(), kernels: Vec::new(), idle: Vec::new(), script: None, report };
     for arch in &options.arches {
-        let result = one(options, *arch, &units, &drivers, &system, progress, &mut made)?;
+        let result = make_one(options, *arch, &units, &drivers, &system, progress, &mut made)?;
         made.systems.push(result);
         if options.kernel {
             made.kernels.push(kernel::make(options, *arch, &cache(options, *arch), progress)?);
@@ -231,7 +231,7 @@ fn cache(options: &RootfsOptions, arch: Arch) -> PathBuf {
 }
 
 /// Makes one root file system and its image.
-fn one(
+fn make_one(
     options: &RootfsOptions,
     arch: Arch,
     units: &[(String, Source)],

@@ -9,7 +9,7 @@ use super::{Done, finish};
 use l4re_packager_base::{Failure, Report};
 use l4re_udi_tools::choose::Terminal;
 use l4re_udi_tools::mkpkg::{Contents, Existing};
-use l4re_udi_tools::modules::Wishes;
+use l4re_udi_tools::modules::CompileSettings;
 use l4re_udi_tools::setup::files_in;
 use l4re_udi_tools::{mkpkg, setup, udibuild};
 
@@ -44,7 +44,7 @@ fn run_build(args: UdiBuild, output: &mut Output) -> Result<(), Failure> {
         update: args.update,
         dry_run: args.dry_run,
         scratch: args.compile.scratch_folder(),
-        wishes: Wishes::of_environment(args.compile.debug),
+        settings: CompileSettings::of_environment(args.compile.debug),
     };
     let result = udibuild::build(&options, output).map(|built| {
         let lines = built.modules.iter().map(|module| {
@@ -111,7 +111,7 @@ fn run_setup(args: Setup, output: &mut Output) -> Result<(), Failure> {
         source: args.source,
         targets: args.target,
         scratch: args.compile.scratch_folder(),
-        wishes: Wishes::of_environment(args.compile.debug),
+        settings: CompileSettings::of_environment(args.compile.debug),
         dry_run: args.dry_run || shortnames || names,
     };
     let result = with_files(options).and_then(|options| {

@@ -3,7 +3,7 @@
 //! The formats are in the crate `l4re-udi`; here they meet compilers and the rest of the packager.
 //! There are two kinds of drivers. A server for L4Re has a `driver.toml`: its module is the program
 //! that `build` makes, and it is set up as the package for L4Re's build system. Without `udiprops.txt`
-//! its properties are made of `driver.toml` ([`map`]). A driver or library of UDI's own kind has
+//! its properties are made of `driver.toml` ([`convert`]). A driver or library of UDI's own kind has
 //! `udiprops.txt` and C sources only: its modules are relocatable objects ([`modules`]).
 
 use std::fs;
@@ -18,7 +18,7 @@ use l4re_packager_core::target::Target;
 
 pub mod abi;
 pub mod choose;
-pub mod map;
+pub mod convert;
 pub mod mkpkg;
 pub mod modules;
 pub mod setup;
@@ -81,7 +81,7 @@ impl Project {
                 properties
             }
             (None, Some(server)) => {
-                map::properties(&server.manifest, &program(folder, &server.manifest)?)?
+                convert::properties(&server.manifest, &program(folder, &server.manifest)?)?
             }
             (None, None) => {
                 let message = match folder.is_dir() {

@@ -7,7 +7,7 @@ use l4re_files::input;
 use l4re_udi::exports;
 use serde::Serialize;
 
-use super::modules::{self, Modules, Wishes};
+use super::modules::{self, CompileSettings, Modules};
 use super::{Project, scratch, write_file};
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
@@ -34,7 +34,7 @@ pub struct UdibuildOptions {
     /// Folder for scratch files, in place of the system's.
     pub scratch: Option<PathBuf>,
     /// What is wished of compiler and linker.
-    pub wishes: Wishes,
+    pub settings: CompileSettings,
 }
 
 /// What was built.
@@ -103,7 +103,7 @@ impl Work<'_> {
 
     /// Builds the program of a server.
     fn server(&self, progress: &mut dyn Progress, built: &mut Built) -> Result<(), Failure> {
-        if self.options.wishes.debug {
+        if self.options.settings.debug {
             let message = "a driver with driver.toml is built one way only";
             let help = "leave out -D; debug information is a matter of the profile in Cargo.toml";
             return Err(Diagnostic::error("udi-options", message).help(help).into());
@@ -155,7 +155,7 @@ impl Work<'_> {
     /// Builds modules from C; they are written when all are good.
     fn modules(&self, progress: &mut dyn Progress, built: &mut Built) -> Result<(), Failure> {
         let Project { properties, folder, file, .. } = self.project;
-        let modules = Modules::open(properties, self.target, folder, &self.options.wishes)?;
+        let modules = Modules::open(properties, self.target, folder, &self.options.settings)?;
         let mut made = BTreeMap::new();
         for name in properties.modules() {
             let path = self.file(name);

@@ -8,9 +8,9 @@ use l4re_cpp::{Language, Layers, Options, Preprocessor, Scan};
 use l4re_kheaders::Generated;
 
 use super::compile::{Folders, all_flags};
-use super::facts::is_trace_header;
 use super::files::{TreeFiles, built};
 use super::modules::is_public;
+use super::source_info::is_trace_header;
 use super::source_of;
 use super::toplevel::OBJTREE;
 use crate::workspace::{Compiler, Module};

@@ -7,8 +7,8 @@ use std::path::Path;
 use l4re_files::input;
 use l4re_kconfig::{Config, Kconfig, Preset, SymbolId, TreeSource};
 
-use super::least::{Change, turn_on};
-use crate::open::BaseConfig;
+use super::minimal::{Change, turn_on};
+use crate::request::BaseConfig;
 use crate::workspace;
 use l4re_packager_base::{Failure, Report};
 

@@ -21,23 +21,23 @@ use l4re_kconfig::Kconfig;
 mod closure;
 mod compile;
 mod configuration;
-mod facts;
+mod content;
+mod destination;
 mod files;
 mod flags;
-mod gather;
-mod least;
+mod minimal;
 mod modules;
-mod place;
 mod providers;
+mod source_info;
 mod toplevel;
 
 pub use compile::{CompileCommand, Folders, compile_command, source_of};
-pub use gather::{Subject, gather};
-pub use least::Change;
-pub use place::Destination;
+pub use content::{Subject, gather};
+pub use destination::Destination;
+pub use minimal::Change;
 
 use crate::catalog::{Catalog, drivers_folder};
-use crate::open::{BaseConfig, Request};
+use crate::request::{BaseConfig, Request};
 use crate::workspace::DriverYaml;
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
@@ -72,7 +72,7 @@ impl Workspace {
     /// [`Failure`] if the destination is in use, lies in the tree, or cannot
     /// be written.
     pub fn write(&self, destination: &Destination, tree: &Path) -> Result<Written, Failure> {
-        place::write(&self.files, destination, tree)
+        destination::write(&self.files, destination, tree)
     }
 }
 
@@ -152,7 +152,7 @@ fn symbol(
     };
     let outside = [name.to_owned(), name.to_uppercase()].into_iter().find_map(|name| {
         let symbol = kconfig.find_defined(&name)?;
-        let (file, _) = least::place(kconfig, symbol)?;
+        let (file, _) = minimal::place(kconfig, symbol)?;
         let builds = survey.modules(&name).next().is_some();
         let chosen = kconfig.prompts(symbol).next().is_some();
         (drivers_folder(&file).is_none() && builds && chosen).then_some((name, file))

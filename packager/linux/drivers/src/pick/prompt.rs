@@ -58,7 +58,7 @@ enum Item<'c> {
 }
 
 /// The state of the conversation.
-struct Talk<'c> {
+struct Dialogue<'c> {
     catalog: &'c Catalog,
     /// The subsystem that names and words are looked for in.
     subsystem: Option<String>,
@@ -75,11 +75,11 @@ fn ask(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> io::Result<Option<Choice>> {
-    let mut talk = Talk { catalog, subsystem: None, items: Vec::new(), shown: 0 };
-    talk.enter(subsystem);
-    talk.page(out)?;
+    let mut dialogue = Dialogue { catalog, subsystem: None, items: Vec::new(), shown: 0 };
+    dialogue.enter(subsystem);
+    dialogue.page(out)?;
     loop {
-        write!(out, "{}> ", plain(talk.subsystem.as_deref().unwrap_or("subsystem")))?;
+        write!(out, "{}> ", plain(dialogue.subsystem.as_deref().unwrap_or("subsystem")))?;
         out.flush()?;
         let mut line = Vec::new();
         let mut limited = io::Read::take(&mut *input, LINE_MAX);
@@ -90,17 +90,17 @@ fn ask(
         let line = String::from_utf8_lossy(&line);
         match line.trim() {
             "" => {
-                talk.shown = 0;
-                talk.page(out)?;
+                dialogue.shown = 0;
+                dialogue.page(out)?;
             }
-            "+" => talk.page(out)?,
+            "+" => dialogue.page(out)?,
             ".." => {
-                talk.enter(None);
-                talk.page(out)?;
+                dialogue.enter(None);
+                dialogue.page(out)?;
             }
             "q" | "quit" | "exit" => return Ok(None),
             word => {
-                if let Some(entry) = talk.hear(word, out)? {
+                if let Some(entry) = dialogue.answer(word, out)? {
                     let (subsystem, symbol) = (entry.subsystem.clone(), entry.symbol.clone());
                     return Ok(Some(Choice { subsystem, symbol }));
                 }
@@ -109,7 +109,7 @@ fn ask(
     }
 }
 
-impl<'c> Talk<'c> {
+impl<'c> Dialogue<'c> {
     /// Goes into a subsystem, or out to all of them.
     fn enter(&mut self, subsystem: Option<&str>) {
         self.subsystem = subsystem.map(str::to_owned);
@@ -135,7 +135,7 @@ impl<'c> Talk<'c> {
     }
 
     /// Acts on a number, a name or a word.
-    fn hear(&mut self, word: &str, out: &mut dyn Write) -> io::Result<Option<&'c Entry>> {
+    fn answer(&mut self, word: &str, out: &mut dyn Write) -> io::Result<Option<&'c Entry>> {
         if let Ok(number) = word.parse::<usize>() {
             match number.checked_sub(1).and_then(|index| self.items.get(index)).copied() {
                 Some(Item::Driver(entry)) => return Ok(Some(entry)),

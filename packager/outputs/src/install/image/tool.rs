@@ -18,7 +18,7 @@ pub(super) struct Tool(pub Program);
 
 /// What a tool said.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct ToolOutput {
     /// The exit code; none where a signal ended it.
     pub code: Option<i32>,
     pub output: Vec<u8>,
@@ -31,7 +31,7 @@ impl Tool {
         self,
         folder: &Path,
         arguments: impl IntoIterator<Item = S>,
-    ) -> Result<Said, Failure> {
+    ) -> Result<ToolOutput, Failure> {
         let time = std::env::var("SOURCE_DATE_EPOCH").unwrap_or_else(|_| TIME.into());
         let program = self.0;
         let output = program
@@ -48,7 +48,7 @@ impl Tool {
             .env("MKE2FS_CONFIG", "/dev/null")
             .output()
             .map_err(|error| program.not_started(&error))?;
-        Ok(Said {
+        Ok(ToolOutput {
             code: output.status.code(),
             output: output.stdout,
             errors: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -56,7 +56,7 @@ impl Tool {
     }
 
     /// The failure of this tool.
-    pub(super) fn failed(self, what: &str, said: &Said) -> Failure {
+    pub(super) fn failed(self, what: &str, said: &ToolOutput) -> Failure {
         let words = format!("{} {}", said.errors, String::from_utf8_lossy(&said.output));
         let words: String = words.split_whitespace().collect::<Vec<_>>().join(" ");
         let words: String = words.chars().filter(|c| !c.is_control()).take(400).collect();

@@ -17,7 +17,7 @@ use l4re_packager_core::target::Target;
 
 mod tools;
 
-pub use tools::Wishes;
+pub use tools::CompileSettings;
 use tools::{Toolset, run, typed};
 
 /// The symbol with which the environment starts a driver's module.
@@ -45,14 +45,14 @@ impl<'a> Modules<'a> {
         properties: &'a Properties,
         target: &'a Target,
         folder: &'a Path,
-        wishes: &'a Wishes,
+        settings: &'a CompileSettings,
     ) -> Result<Self, Failure> {
         let mut report = Report::new();
         for rules in properties.build_rules() {
             check_sources(&rules, folder, &mut report);
         }
         report.into_result(())?;
-        let tools = Toolset::find(target, wishes, folder, properties)?;
+        let tools = Toolset::find(target, settings, folder, properties)?;
         Ok(Self { properties, target, folder, tools })
     }
 

@@ -14,7 +14,7 @@ use l4re_packager_core::target::Target;
 
 /// What the user wants of compiler and linker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wishes {
+pub struct CompileSettings {
     /// `UDI_CC`: the compiler with arguments, in place of the target's.
     pub cc: Vec<OsString>,
     /// `UDI_CCOPTS`: further options for it.
@@ -29,7 +29,7 @@ pub struct Wishes {
     pub debug: bool,
 }
 
-impl Wishes {
+impl CompileSettings {
     /// What the environment says. Options are separated by blanks; there is no way to quote one.
     pub fn of_environment(debug: bool) -> Self {
         let words = |name: &str| {
@@ -51,7 +51,7 @@ impl Wishes {
 /// The tools for one target and one driver's folder.
 pub(super) struct Toolset<'a> {
     target: &'a Target,
-    wishes: &'a Wishes,
+    settings: &'a CompileSettings,
     /// The driver's folder, as an absolute path.
     folder: PathBuf,
     /// Options that all files have.
@@ -66,23 +66,23 @@ impl<'a> Toolset<'a> {
     /// [`Failure`] if there is none for the target.
     pub(super) fn find(
         target: &'a Target,
-        wishes: &'a Wishes,
+        settings: &'a CompileSettings,
         folder: &Path,
         properties: &Properties,
     ) -> Result<Self, Failure> {
         let folder = folder.canonicalize().map_err(|error| Failure::io("find", folder, &error))?;
         let mut options: Vec<OsString> = FREESTANDING.iter().map(OsString::from).collect();
         options.extend(target.c.flags.iter().map(OsString::from));
-        if wishes.cc.is_empty() {
+        if settings.cc.is_empty() {
             let builtin = builtin_headers(target, &cross_tool(target, "gcc"))?;
             options.extend(["-nostdinc".into(), "-isystem".into(), builtin.into()]);
         }
-        let level: &[&str] = if wishes.debug { &["-O0", "-g", "-DDEBUG"] } else { &["-O2"] };
+        let level: &[&str] = if settings.debug { &["-O0", "-g", "-DDEBUG"] } else { &["-O2"] };
         options.extend(level.iter().map(OsString::from));
         // Neither the folder nor where it is shows in objects.
         options.push(prefix_map(&folder, "/src"));
         options.extend(["-I".into(), folder.clone().into()]);
-        if let Some(headers) = &wishes.headers {
+        if let Some(headers) = &settings.headers {
             let folders = properties.interfaces().map(|interface| headers_of(headers, interface));
             let known = folders.chain([headers.clone()]).filter(|folder| folder.is_dir());
             for folder in known {
@@ -90,13 +90,13 @@ impl<'a> Toolset<'a> {
                 options.extend(["-I".into(), path.into()]);
             }
         }
-        options.extend(wishes.cc_options.iter().cloned());
-        Ok(Self { target, wishes, folder, options })
+        options.extend(settings.cc_options.iter().cloned());
+        Ok(Self { target, settings, folder, options })
     }
 
     /// The command that compiles a file.
     pub(super) fn compile(&self, source: &Source<'_>, object: &Path) -> Command {
-        let mut command = self.tool(&self.wishes.cc, "gcc");
+        let mut command = self.tool(&self.settings.cc, "gcc");
         command
             .args(&self.options)
             .args(source.options.iter().map(ToString::to_string))
@@ -109,8 +109,8 @@ impl<'a> Toolset<'a> {
 
     /// The command that makes one object of several.
     pub(super) fn link(&self, objects: &[PathBuf], module: &Path) -> Command {
-        let mut command = self.tool(&self.wishes.link, "ld");
-        command.arg("-r").args(&self.wishes.link_options).arg("-o").arg(module).args(objects);
+        let mut command = self.tool(&self.settings.link, "ld");
+        command.arg("-r").args(&self.settings.link_options).arg("-o").arg(module).args(objects);
         command
     }
 

@@ -9,7 +9,7 @@ use l4re_udi::archive::{Component, Place};
 
 use super::choose::{Ask, shown};
 use super::mkpkg;
-use super::modules::Wishes;
+use super::modules::CompileSettings;
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
 use l4re_packager_core::manifest::{self, Manifest};
@@ -50,7 +50,7 @@ pub struct SetupOptions {
     /// Folder for scratch files, in place of the system's.
     pub scratch: Option<PathBuf>,
     /// What is wished of compiler and linker.
-    pub wishes: Wishes,
+    pub settings: CompileSettings,
 }
 
 /// What was set up.

@@ -182,7 +182,7 @@ fn compile(
         abi: Some(binding.abi.clone()),
         targets: vec![target.name.clone()],
         scratch: Some(scratch.path().into()),
-        wishes: part.options.wishes.clone(),
+        settings: part.options.settings.clone(),
         ..udibuild::UdibuildOptions::default()
     };
     let built = udibuild::build(&options, progress)?;

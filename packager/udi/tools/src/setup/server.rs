@@ -3,7 +3,7 @@
 use l4re_udi::props::Properties;
 use l4re_udi::section;
 
-use super::super::{abi, map, scratch, write_file};
+use super::super::{abi, convert, scratch, write_file};
 use super::{Installed, Part};
 use l4re_packager_base::Progress;
 use l4re_packager_base::{Diagnostic, Failure, Report};
@@ -24,7 +24,7 @@ pub(super) fn set_up(
     report: &mut Report,
 ) -> Result<Installed, Failure> {
     let options = part.options;
-    if !options.targets.is_empty() || options.wishes.debug {
+    if !options.targets.is_empty() || options.settings.debug {
         let message = "driver.toml says what a server for L4Re is built for, and how";
         let help = "leave out --target and -D; -d, -a and --component choose what is set up";
         let finding = Diagnostic::error("udi-options", message).file(part.file);
@@ -101,7 +101,7 @@ impl Server<'_> {
             }
             None => {
                 let targets = self.targets()?;
-                let (text, warnings) = map::manifest(self.part.file, properties, &targets)?;
+                let (text, warnings) = convert::manifest(self.part.file, properties, &targets)?;
                 report.extend(warnings);
                 (self.part.inside(manifest::FILE), text)
             }

@@ -10,7 +10,7 @@ use l4re_programs::Program;
 use ext4_view::{Ext4, Ext4Error, Metadata};
 use l4re_files::input;
 
-use super::tool::{Said, Tool};
+use super::tool::{Tool, ToolOutput};
 use super::{Copy, folders_above};
 use crate::install::links::Entry;
 use crate::install::{Medium, place};
@@ -51,7 +51,7 @@ impl Ext {
         if said.code == Some(0) { Ok(()) } else { Err(E2FSCK.failed(what, &said)) }
     }
 
-    fn e2fsck(&self, answer: &str) -> Result<Said, Failure> {
+    fn e2fsck(&self, answer: &str) -> Result<ToolOutput, Failure> {
         let arguments = ["-f".as_ref(), answer.as_ref(), self.copy.draft.path().as_os_str()];
         E2FSCK.run(Path::new("."), arguments)
     }
@@ -67,7 +67,7 @@ impl Ext {
     }
 
     /// Runs one command of debugfs, whose exit code says nothing.
-    fn debugfs(&self, folder: &Path, command: &str) -> Result<Said, Failure> {
+    fn debugfs(&self, folder: &Path, command: &str) -> Result<ToolOutput, Failure> {
         let image = std::path::absolute(self.copy.draft.path())
             .map_err(|error| Failure::io("find", self.copy.draft.path(), &error))?;
         let arguments = ["-w".as_ref(), "-R".as_ref(), command.as_ref(), image.as_os_str()];

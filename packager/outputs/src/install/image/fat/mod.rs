@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use l4re_programs::Program;
 
-use super::tool::{Said, Tool};
+use super::tool::{Tool, ToolOutput};
 use super::{Copy, folders_above};
 use crate::install::Medium;
 use crate::install::links::Entry;
@@ -70,7 +70,7 @@ impl Fat {
         folder: &Path,
         options: &[&str],
         rest: &[&str],
-    ) -> Result<Said, Failure> {
+    ) -> Result<ToolOutput, Failure> {
         let image = std::path::absolute(self.copy.draft.path())
             .map_err(|error| Failure::io("find", self.copy.draft.path(), &error))?;
         let options = options.iter().map(AsRef::as_ref);

@@ -8,7 +8,7 @@ use l4re_kbuild::survey::Gate;
 use l4re_kconfig::{Config, Kconfig, SymbolId, SymbolType, Tristate};
 
 use super::plan::{Planner, Why};
-use super::{Change, at, blame, turn_on};
+use super::{Change, at, turn_on, unmet};
 use l4re_packager_base::{Diagnostic, Failure};
 
 /// Switches on what opens the folders of a driver that is on and builds nothing all the same.
@@ -109,7 +109,7 @@ fn closed(config: &Config<'_>, driver: &str, gates: &[(&str, &Gate)]) -> Failure
     let names: Vec<&str> = gates.iter().map(|(symbol, _)| *symbol).collect();
     let why = match kconfig.find_defined(symbol) {
         None => format!("no Kconfig file of {arch} defines {symbol}"),
-        Some(id) => blame::reason(config, id, level(kconfig, id)),
+        Some(id) => unmet::reason(config, id, level(kconfig, id)),
     };
     let message = format!(
         "{driver} builds nothing on {arch}: make looks into {} only with {}; {why}",

@@ -11,13 +11,13 @@ use l4re_kconfig::{Config, ExprId, Kconfig, SymbolId, SymbolType, Tristate};
 
 use l4re_packager_base::Failure;
 
-mod blame;
 mod folders;
 mod plan;
+mod unmet;
 
 pub use folders::{nothing_built, open as open_folders};
 
-use plan::{LeastPlan, Planner, Setting, State, Why};
+use plan::{MinimalPlan, Planner, Setting, State, Why};
 
 /// Plans that are tried one after the other; each begins where the one before has led to.
 const ROUNDS: usize = 6;
@@ -69,7 +69,7 @@ pub fn turn_on(config: &mut Config<'_>, driver: SymbolId) -> Result<Vec<Change>,
         SymbolType::Tristate => &[Tristate::Mod, Tristate::Yes],
         _ => &[Tristate::Yes],
     };
-    let mut solver = Solver { config, before: BTreeMap::new(), plan: LeastPlan::default() };
+    let mut solver = Solver { config, before: BTreeMap::new(), plan: MinimalPlan::default() };
     for level in levels {
         if solver.reach(driver, *level) {
             solver.shorten(driver, *level);
@@ -78,14 +78,14 @@ pub fn turn_on(config: &mut Config<'_>, driver: SymbolId) -> Result<Vec<Change>,
         solver.undo();
     }
     let level = levels.last().copied().unwrap_or(Tristate::Yes);
-    Err(blame::explain(solver.config, driver, level))
+    Err(unmet::explain(solver.config, driver, level))
 }
 
 struct Solver<'c, 'k> {
     config: &'c mut Config<'k>,
     /// What touched symbols had been set to.
     before: BTreeMap<SymbolId, Tristate>,
-    plan: LeastPlan,
+    plan: MinimalPlan,
 }
 
 impl Solver<'_, '_> {
@@ -130,7 +130,7 @@ impl Solver<'_, '_> {
         self.plan.settings.get(&symbol).is_none_or(|known| known.value != setting.value)
     }
 
-    fn apply(&mut self, plan: LeastPlan) {
+    fn apply(&mut self, plan: MinimalPlan) {
         for (symbol, setting) in plan.settings {
             let before = self.config.user_value(symbol);
             let before = before.map_or("n".into(), |value| value.to_string());
@@ -150,7 +150,7 @@ impl Solver<'_, '_> {
         for (symbol, value) in std::mem::take(&mut self.before) {
             self.request(symbol, value);
         }
-        self.plan = LeastPlan::default();
+        self.plan = MinimalPlan::default();
     }
 
     /// Takes back each setting without which the driver is on all the same.

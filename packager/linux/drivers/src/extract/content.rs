@@ -11,14 +11,14 @@ use l4re_kheaders::{Generated, Inputs};
 use super::Workspace;
 use super::closure::{Closure, Scanner};
 use super::configuration::{Configured, configure, kind};
-use super::facts::facts;
 use super::files::{TreeFiles, built as in_built_tree};
 use super::flags::{check_compiler, check_module};
-use super::least::{nothing_built, open_folders, place};
+use super::minimal::{nothing_built, open_folders, place};
 use super::modules::{Makefiles, doubts};
 use super::providers::selected;
+use super::source_info::facts;
 use super::toplevel::{OBJTREE, TopLevel, late_flags, top_level};
-use crate::open::BaseConfig;
+use crate::request::BaseConfig;
 use crate::workspace::{
     Compiler, DriverYaml, FILE, GENERATED_FOLDER, Module, Provider, Root, SOURCE_FOLDER,
 };
@@ -291,7 +291,7 @@ impl Parts<'_> {
         &self,
         driver: SymbolId,
         mut compiler: Compiler,
-        facts: super::facts::Facts,
+        facts: super::source_info::Facts,
         copied: BTreeSet<String>,
         headers: Vec<String>,
         generated_headers: Vec<String>,

@@ -41,7 +41,7 @@ pub fn facts<'t>(texts: impl IntoIterator<Item = &'t [u8]>) -> Facts {
     // Most files name neither licence nor firmware, and some drivers have a hundred megabytes of
     // numbers in headers: those are looked at only if a name is nowhere else.
     let talking: Vec<String> =
-        texts.iter().filter(|text| talks(text)).map(|text| join_lines(text)).collect();
+        texts.iter().filter(|text| is_of_interest(text)).map(|text| join_lines(text)).collect();
     let files: Vec<Parts<'_>> = talking.iter().map(|text| parts(text)).collect();
     let mut near = ByName::new();
     files.iter().for_each(|file| add(&mut near, &file.defines));
@@ -69,7 +69,7 @@ fn read(files: &[Parts<'_>], all: &ByName<'_>, facts: &mut Facts) -> bool {
 }
 
 /// Whether a text calls anything of interest.
-fn talks(text: &str) -> bool {
+fn is_of_interest(text: &str) -> bool {
     ["MODULE_LICENSE", "MODULE_FIRMWARE", "request_firmware", "firmware_request", "_firmware_into"]
         .iter()
         .any(|word| text.contains(word))

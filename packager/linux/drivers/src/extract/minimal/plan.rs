@@ -45,23 +45,23 @@ pub struct Setting {
 
 /// Settings by symbol.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeastPlan {
+pub struct MinimalPlan {
     /// The settings.
     pub settings: BTreeMap<SymbolId, Setting>,
     /// Symbols that are set only because they select something of another part of the tree.
-    strangers: BTreeSet<SymbolId>,
+    unrelated: BTreeSet<SymbolId>,
 }
 
-impl LeastPlan {
-    fn one(symbol: SymbolId, value: Tristate, why: Why) -> Self {
+impl MinimalPlan {
+    fn single(symbol: SymbolId, value: Tristate, why: Why) -> Self {
         let settings = BTreeMap::from([(symbol, Setting { value, why })]);
-        Self { settings, strangers: BTreeSet::new() }
+        Self { settings, unrelated: BTreeSet::new() }
     }
 
     /// Both plans, if they do not contradict each other: of two values above `n` the higher counts.
     fn and(&self, other: &Self) -> Option<Self> {
         let mut all = self.clone();
-        all.strangers.extend(&other.strangers);
+        all.unrelated.extend(&other.unrelated);
         for (symbol, setting) in &other.settings {
             match all.settings.get_mut(symbol) {
                 None => {
@@ -85,7 +85,7 @@ impl LeastPlan {
     /// Whoever wants virtio means a transport of it rather than remote processors, though these
     /// take fewer settings.
     pub fn cost(&self) -> usize {
-        self.settings.len() + STRANGER * self.strangers.len()
+        self.settings.len() + UNRELATED * self.unrelated.len()
     }
 }
 
@@ -98,7 +98,7 @@ pub struct Planner<'a, S> {
     state: &'a S,
     /// Whether `m` can be a value; without, what could be a module is built in.
     modules: bool,
-    known: HashMap<Question, Option<LeastPlan>>,
+    known: HashMap<Question, Option<MinimalPlan>>,
     /// Questions on the way from the first to the present one.
     open: HashSet<Question>,
     /// Whether an answer since the last look depended on an open question, and is worth nothing
@@ -117,7 +117,7 @@ const BUDGET: usize = 200_000;
 const LARGEST: usize = 256;
 
 /// Settings that it is worth to turn something on by what stands beside it in the tree.
-const STRANGER: usize = 3;
+const UNRELATED: usize = 3;
 
 /// How deep questions follow from each other.
 const DEPTH: usize = 100;
@@ -141,7 +141,7 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to give `symbol` at least `level`.
-    pub fn raise(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    pub fn raise(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         let level = self.reachable(symbol, level);
         let mut plan = self.question((symbol, level), Self::ways_up)?;
         if let Some(setting) = plan.settings.get_mut(&symbol) {
@@ -151,14 +151,14 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to make an expression at least `level`. `by` is the symbol whose condition it is.
-    pub fn satisfy(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    pub fn satisfy(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         if self.state.expr(expr) >= level {
-            return Some(LeastPlan::default());
+            return Some(MinimalPlan::default());
         }
         self.nested(|this| this.satisfy_node(expr, level, why))
     }
 
-    fn satisfy_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    fn satisfy_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         match self.kconfig.expr(expr) {
             Expr::Symbol(symbol) => self.raise(symbol, level, why),
             Expr::And(a, b) => self.both((a, b), |this, e| this.satisfy(e, level, why)),
@@ -169,14 +169,14 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// How to make an expression at most `level`.
-    fn limit(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    fn limit(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         if self.state.expr(expr) <= level {
-            return Some(LeastPlan::default());
+            return Some(MinimalPlan::default());
         }
         self.nested(|this| this.limit_node(expr, level, why))
     }
 
-    fn limit_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    fn limit_node(&mut self, expr: ExprId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         match self.kconfig.expr(expr) {
             Expr::Symbol(symbol) => self.lower(symbol, level, why),
             Expr::And(a, b) => self.either((a, b), |this, e| this.limit(e, level, why)),
@@ -187,7 +187,10 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// One level further into an expression, if it is not nested beyond reason.
-    fn nested(&mut self, find: impl FnOnce(&mut Self) -> Option<LeastPlan>) -> Option<LeastPlan> {
+    fn nested(
+        &mut self,
+        find: impl FnOnce(&mut Self) -> Option<MinimalPlan>,
+    ) -> Option<MinimalPlan> {
         if self.nesting == NESTING {
             self.circular = true;
             return None;
@@ -201,8 +204,8 @@ impl<'a, S: State> Planner<'a, S> {
     fn both(
         &mut self,
         (a, b): (ExprId, ExprId),
-        mut find: impl FnMut(&mut Self, ExprId) -> Option<LeastPlan>,
-    ) -> Option<LeastPlan> {
+        mut find: impl FnMut(&mut Self, ExprId) -> Option<MinimalPlan>,
+    ) -> Option<MinimalPlan> {
         let first = find(self, a)?;
         let second = find(self, b)?;
         first.and(&second)
@@ -211,8 +214,8 @@ impl<'a, S: State> Planner<'a, S> {
     fn either(
         &mut self,
         (a, b): (ExprId, ExprId),
-        mut find: impl FnMut(&mut Self, ExprId) -> Option<LeastPlan>,
-    ) -> Option<LeastPlan> {
+        mut find: impl FnMut(&mut Self, ExprId) -> Option<MinimalPlan>,
+    ) -> Option<MinimalPlan> {
         shorter(find(self, a), find(self, b))
     }
 
@@ -220,11 +223,11 @@ impl<'a, S: State> Planner<'a, S> {
     fn question(
         &mut self,
         question: Question,
-        find: fn(&mut Self, Question) -> Option<LeastPlan>,
-    ) -> Option<LeastPlan> {
+        find: fn(&mut Self, Question) -> Option<MinimalPlan>,
+    ) -> Option<MinimalPlan> {
         let (symbol, level) = question;
         if self.state.value(symbol) >= level {
-            return Some(LeastPlan::default());
+            return Some(MinimalPlan::default());
         }
         if let Some(known) = self.known.get(&question) {
             return known.clone();
@@ -255,7 +258,7 @@ impl<'a, S: State> Planner<'a, S> {
     }
 
     /// The shortest of all ways to turn a symbol on.
-    fn ways_up(&mut self, (symbol, level): Question) -> Option<LeastPlan> {
+    fn ways_up(&mut self, (symbol, level): Question) -> Option<MinimalPlan> {
         let kconfig = self.kconfig;
         let definition = kconfig.symbol(symbol);
         if !matches!(definition.kind, SymbolKind::Named | SymbolKind::Choice) {
@@ -288,7 +291,7 @@ impl<'a, S: State> Planner<'a, S> {
                 && plan.settings.contains_key(&reverse.by)
                 && folder(kconfig, reverse.by) != folder(kconfig, symbol)
             {
-                plan.strangers.insert(reverse.by);
+                plan.unrelated.insert(reverse.by);
             }
             best = shorter(best, way);
         }
@@ -300,7 +303,7 @@ impl<'a, S: State> Planner<'a, S> {
         symbol: SymbolId,
         level: Tristate,
         needed: Tristate,
-    ) -> Option<LeastPlan> {
+    ) -> Option<MinimalPlan> {
         let kconfig = self.kconfig;
         let why = Why::DefaultOf(symbol);
         let mut best = None;
@@ -321,17 +324,17 @@ impl<'a, S: State> Planner<'a, S> {
         level: Tristate,
         condition: ExprId,
         needed: Tristate,
-    ) -> Option<LeastPlan> {
+    ) -> Option<MinimalPlan> {
         let plan = self.satisfy(condition, needed, Why::NeededBy(symbol))?;
         if self.kconfig.symbol(symbol).kind == SymbolKind::Choice {
             // A choice that is shown has a value by itself.
             return Some(plan);
         }
-        plan.and(&LeastPlan::one(symbol, level, Why::Asked))
+        plan.and(&MinimalPlan::single(symbol, level, Why::Asked))
     }
 
     /// How to turn a symbol off, or down to `m`.
-    fn lower(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    fn lower(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         let kconfig = self.kconfig;
         let definition = kconfig.symbol(symbol);
         if definition.kind != SymbolKind::Named || self.open.len() == DEPTH || self.budget == 0 {
@@ -348,15 +351,15 @@ impl<'a, S: State> Planner<'a, S> {
         plan
     }
 
-    fn ways_down(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<LeastPlan> {
+    fn ways_down(&mut self, symbol: SymbolId, level: Tristate, why: Why) -> Option<MinimalPlan> {
         let kconfig = self.kconfig;
         let definition = kconfig.symbol(symbol);
-        let mut plan = LeastPlan::default();
+        let mut plan = MinimalPlan::default();
         for reverse in &definition.selected_by {
             plan = plan.and(&self.limit(reverse.term, level, why)?)?;
         }
         if kconfig.prompts(symbol).next().is_some() {
-            return plan.and(&LeastPlan::one(symbol, level, why));
+            return plan.and(&MinimalPlan::single(symbol, level, why));
         }
         for id in &definition.properties {
             let property = kconfig.property(*id);
@@ -376,7 +379,7 @@ impl<'a, S: State> Planner<'a, S> {
         a: SymbolId,
         b: SymbolId,
         why: Why,
-    ) -> Option<LeastPlan> {
+    ) -> Option<MinimalPlan> {
         let (symbol, constant) = match (constant(a), constant(b)) {
             (None, Some(constant)) => (a, constant),
             (Some(constant), None) => (b, constant),
@@ -419,7 +422,7 @@ fn opposite(level: Tristate) -> Tristate {
 }
 
 /// The cheaper one; the first of equals.
-fn shorter(a: Option<LeastPlan>, b: Option<LeastPlan>) -> Option<LeastPlan> {
+fn shorter(a: Option<MinimalPlan>, b: Option<MinimalPlan>) -> Option<MinimalPlan> {
     match (a, b) {
         (Some(a), Some(b)) if b.cost() < a.cost() => Some(b),
         (None, b) => b,

@@ -134,8 +134,8 @@ pub fn manifest(
     targets: &[Target],
 ) -> Result<(String, Report), Failure> {
     let mut report = Report::new();
-    let said = Said::of(properties);
-    if said.licence.is_none() {
+    let fields = ManifestFields::of(properties);
+    if fields.licence.is_none() {
         let message = "the properties name no licence";
         let help =
             format!("\"LicenseRef-unknown\" stands for it; a message \"{LICENCE}…\" names one");
@@ -147,26 +147,26 @@ pub fn manifest(
         "# Made of the properties of the UDI package `{}`, which has no driver.toml.\n\n[driver]\n",
         properties.shortname()
     );
-    let fields = [
-        ("name", said.name.as_str()),
-        ("description", &said.description),
+    let driver = [
+        ("name", fields.name.as_str()),
+        ("description", &fields.description),
         ("program", properties.primary_module()),
-        ("class", said.class.name()),
-        ("maintainer", &said.contact),
-        ("licence", said.licence.as_deref().unwrap_or("LicenseRef-unknown")),
+        ("class", fields.class.name()),
+        ("maintainer", &fields.contact),
+        ("licence", fields.licence.as_deref().unwrap_or("LicenseRef-unknown")),
     ];
-    for (key, value) in fields {
+    for (key, value) in driver {
         let _ = writeln!(text, "{key} = {}", quoted(value));
     }
     for target in targets {
         let _ = write!(text, "\n[[target]]\nname = {}\n", quoted(&target.name));
     }
-    let _ = write!(text, "\n[l4re]\nrequires = {}\n", list(&said.requires));
+    let _ = write!(text, "\n[l4re]\nrequires = {}\n", list(&fields.requires));
     let _ = write!(
         text,
         "\n[l4re.bus]\npci = {}\ncompatible = {}\n",
-        list(&said.pci),
-        list(&said.compatible)
+        list(&fields.pci),
+        list(&fields.compatible)
     );
     // Whatever the properties say must be good enough for a manifest.
     let (_, more) = Manifest::from_toml(about, &text)?;
@@ -175,7 +175,7 @@ pub fn manifest(
 }
 
 /// What properties say, in the words of a manifest.
-struct Said {
+struct ManifestFields {
     name: String,
     description: String,
     class: Class,
@@ -186,10 +186,10 @@ struct Said {
     compatible: Vec<String>,
 }
 
-impl Said {
+impl ManifestFields {
     fn of(properties: &Properties) -> Self {
         let short = properties.shortname().to_ascii_lowercase().replace('_', "-");
-        let mut said = Self {
+        let mut fields = Self {
             name: short.clone(),
             description: short,
             class: Class::Test,
@@ -202,36 +202,36 @@ impl Said {
         let text = |number| properties.message(number).unwrap_or_default().replace('\n', " ");
         for declaration in properties.declarations() {
             match declaration {
-                Declaration::Name(number) => said.is_called(&text(*number)),
+                Declaration::Name(number) => fields.is_called(&text(*number)),
                 Declaration::Contact(number) => {
                     // "Somebody <a@b>" is common; a manifest wants the bare address.
                     let text = text(*number);
                     let address =
                         text.split([' ', '<', '>', '(', ')', ',']).find(|word| word.contains('@'));
-                    said.contact = address.unwrap_or(&text).into();
+                    fields.contact = address.unwrap_or(&text).into();
                 }
                 Declaration::Message { number, .. } => {
                     let text = text(*number);
-                    said.licence =
-                        text.strip_prefix(LICENCE).map(String::from).or(said.licence.take());
+                    fields.licence =
+                        text.strip_prefix(LICENCE).map(String::from).or(fields.licence.take());
                 }
                 Declaration::Meta { interface, .. } => {
                     let class = interface.strip_prefix("l4re_");
                     let known = Class::ALL.iter().find(|(name, _)| Some(*name) == class);
-                    said.class = known.map_or(said.class, |(_, class)| *class);
+                    fields.class = known.map_or(fields.class, |(_, class)| *class);
                 }
                 Declaration::Requires(interface) if interface.name != "stdlibs" => {
-                    said.requires.push(interface.name.clone());
+                    fields.requires.push(interface.name.clone());
                 }
                 Declaration::Device { attributes, .. } => match devices::device(attributes) {
-                    Some(Device::Pci(word)) => said.pci.push(word),
-                    Some(Device::Compatible(word)) => said.compatible.push(word),
+                    Some(Device::Pci(word)) => fields.pci.push(word),
+                    Some(Device::Compatible(word)) => fields.compatible.push(word),
                     None => {}
                 },
                 _ => {}
             }
         }
-        said
+        fields
     }
 
     /// Takes "name: description" apart if it is that.
