@@ -566,6 +566,31 @@ fn automatic_variables_of_flags_are_those_of_the_object() {
 }
 
 #[test]
+fn what_only_make_can_expand_in_flags_is_said_with_its_place() {
+    for (reference, what) in [
+        ("$^", "cannot expand $(^) in the flags of an object"),
+        ("$(?F)", "cannot expand $(?F) in the flags of an object"),
+        ("$+", "cannot expand $(+) in the flags of an object"),
+        ("$(intcmp 1,2,a,b)", "cannot expand $(intcmp 1,2,a,b) in the flags of an object"),
+        ("$(call cc-magic,-x)", "cannot call cc-magic in the flags of an object"),
+    ] {
+        let makefile = format!("obj-y += x.o\nCFLAGS_x.o = -DA {reference}\n\nobj-y += y.o\n");
+        let files = [("drivers/Makefile", &*makefile), ("drivers/x.c", ""), ("drivers/y.c", "")];
+        let build = Fixture::new("", &files).build_with(&NoHost);
+        let found: Vec<String> = build.report().iter().map(ToString::to_string).collect();
+        let [finding] = found.as_slice() else { panic!("{reference}: {found:?}") };
+        assert!(finding.starts_with(&format!("drivers/Makefile:2:1: error: {what}")), "{finding}");
+    }
+    // Make takes a variable that nobody sets as empty, in flags as elsewhere.
+    let makefile = "obj-y += x.o\nCFLAGS_x.o = -DA $(NOBODY)\n";
+    let files = [("drivers/Makefile", makefile), ("drivers/x.c", "")];
+    assert_eq!(
+        object(&Fixture::new("", &files).build(), "drivers/x.o").flags,
+        flags(&["-DA"], &[])
+    );
+}
+
+#[test]
 fn extra_flags_count_only_where_kbuild_has_them() {
     let of = |lib: &str| {
         let files = [

@@ -119,10 +119,10 @@ impl Evaluator<'_> {
             }
             Operator::Append => self.append(name, value)?,
         }
-        if assignment.overrides
-            && let Some(variable) = self.variables.get_mut(name)
-        {
-            variable.overridden = true;
+        let place = self.place.clone();
+        if let Some(variable) = self.variables.get_mut(name) {
+            variable.overridden |= assignment.overrides;
+            variable.place = Some(place);
         }
         Ok(())
     }

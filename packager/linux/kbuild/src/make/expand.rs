@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use l4re_packager_base::Diagnostic;
+
 use super::evaluate::Evaluator;
 use super::parse::reference_end;
 use super::symbolic::{self, Condition, NameMatch, Table};
@@ -147,8 +149,9 @@ impl Evaluator<'_> {
             return self.expand_symbolically(name, out);
         }
         let Some((name, variable)) = self.variables.get_key_value(name) else {
-            if let Some(value) = self.environment.variable(name) {
-                out.push_str(&value);
+            match self.environment.variable(name) {
+                Some(value) => out.push_str(&value),
+                None => self.note_unknown(name),
             }
             return Ok(());
         };
@@ -165,6 +168,34 @@ impl Evaluator<'_> {
         self.expand_into(&value, out)?;
         self.leave();
         Ok(())
+    }
+
+    /// In the flags of an object: says that a reference that only a recipe or another make can
+    /// expand is taken as empty. A variable that nobody sets is empty for make, too.
+    fn note_unknown(&mut self, name: &str) {
+        let bare = name.strip_suffix(['D', 'F']).unwrap_or(name);
+        let help = if matches!(bare, "^" | "+" | "?" | "|" | "%") {
+            "only make itself knows an object's prerequisites; name the files"
+        } else if name.contains([' ', '\t']) {
+            "there is no such function of make, or not with a blank in front of its arguments"
+        } else {
+            return;
+        };
+        self.note_in_flags(format!("cannot expand $({name}) in the flags of an object"), help);
+    }
+
+    /// A finding about the flags of an object, where the variable that is expanded got its value;
+    /// nothing elsewhere.
+    pub(super) fn note_in_flags(&mut self, message: String, help: &str) {
+        if !self.locals.iter().any(|(name, _)| &**name == "@") {
+            return;
+        }
+        let place_of = |name: &Rc<str>| self.variables.get(name)?.place.clone();
+        let place = self.expanding.iter().rev().find_map(place_of);
+        let outer = self.place.clone();
+        self.place = place.unwrap_or_else(|| outer.clone());
+        self.note(Diagnostic::error("kbuild-flags", message).help(help));
+        self.place = outer;
     }
 
     /// Begins to expand a recursive variable.

@@ -382,7 +382,10 @@ impl Evaluator<'_> {
             match self.environment.call(name, &parameters) {
                 Some(Ok(value)) => out.push_str(&value),
                 Some(Err(finding)) => self.note(finding),
-                None => {}
+                None => {
+                    let message = format!("cannot call {name} in the flags of an object");
+                    self.note_in_flags(message, "no Makefile of the tree that was read defines it");
+                }
             }
             return Ok(());
         };

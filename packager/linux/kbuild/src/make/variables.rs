@@ -22,6 +22,8 @@ pub(crate) struct Variable {
     pub(crate) overridden: bool,
     /// The value; empty in a symbolic evaluation.
     pub(crate) value: Rc<str>,
+    /// Where it got its value last, if a Makefile gave it.
+    pub(crate) place: Option<Place>,
     /// The value in a symbolic evaluation: what every assignment added.
     pub(crate) pieces: Vec<Piece>,
 }
@@ -42,7 +44,7 @@ pub(crate) struct Piece {
 
 impl Variable {
     pub(crate) fn new(value: Rc<str>, recursive: bool) -> Self {
-        Self { recursive, overridden: false, value, pieces: Vec::new() }
+        Self { recursive, overridden: false, value, place: None, pieces: Vec::new() }
     }
 
     /// `+=` with a text that is expanded already if the variable is simple.
