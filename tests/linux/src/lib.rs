@@ -5,6 +5,7 @@
 //! | [`tree`] | the trees: unpacked once, outside of the repository |
 //! | [`oracle`] | what the tree's `conf`, make and compiler, and kconfiglib, say about it |
 //! | [`ours`] | what the project's crates say, in the same terms |
+//! | [`selftest`] | the tests that the tree brings along for its `conf`, for ours |
 //!
 //! Everything that takes long is kept in the cache folder: `L4RE_TEST_CACHE`, or
 //! `$XDG_CACHE_HOME/l4re-drivers`, or `~/.cache/l4re-drivers`. It may be removed at any time.
@@ -13,6 +14,7 @@ pub mod cache;
 pub mod oracle;
 pub mod ours;
 pub mod run;
+pub mod selftest;
 pub mod tree;
 
 use std::path::PathBuf;

@@ -173,7 +173,7 @@ fn doubtful_definitions_are_warned_about() {
         ("config A\n\tbool", "2:1: warning: no newline at end of file"),
         ("config A\n\tbool\n\thelp\nconfig-free\n", ""),
         ("config A\n\tbool\n\thelp\n\n", "3:1: warning: 'A' has a blank help text"),
-        ("$(warning-if,y,careful)\nconfig A\n\tbool\n", "2:1: warning: careful"),
+        ("$(warning-if,y,careful)\n\nconfig A\n\tbool\n", "1:1: warning: careful"),
     ];
     for (text, wanted) in cases {
         let wanted: Vec<String> =

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use l4re_packager_base::{Diagnostic, Failure, Report};
 
+use crate::dialect::Choices;
 use crate::expr::ExprId;
 use crate::model::{Kconfig, MenuId, MenuKind, Reverse, SymbolId, SymbolType, Tristate};
 use crate::number;
@@ -178,12 +179,22 @@ impl<'k> Config<'k> {
         if self.expr(node.visible_if) == Tristate::No {
             return false;
         }
-        if self.expr(self.kconfig.property(prompt).effective) != Tristate::No {
+        let visible = self.expr(self.kconfig.property(prompt).effective);
+        if visible != Tristate::No && !self.is_hidden_member(node.symbol, visible) {
             return true;
         }
         // A symbol that something else has switched on shows if something below it does.
         node.symbol.is_some_and(|symbol| self.tristate(symbol) != Tristate::No)
             && self.kconfig.children(menu).any(|child| crate::deep(|| self.is_visible(child)))
+    }
+
+    /// Whether a member that can be m at most is in a choice that is y (up to Linux 6.10).
+    fn is_hidden_member(&self, symbol: Option<SymbolId>, visible: Tristate) -> bool {
+        let Some(symbol) = symbol.map(|symbol| self.kconfig.symbol(symbol)) else { return false };
+        self.kconfig.dialect().choices == Choices::Valued
+            && symbol.symbol_type == SymbolType::Tristate
+            && visible == Tristate::Mod
+            && symbol.choice.is_some_and(|choice| self.tristate(choice) == Tristate::Yes)
     }
 
     /// The symbols that are selected although their dependencies are not met.

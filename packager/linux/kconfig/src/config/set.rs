@@ -188,13 +188,17 @@ impl Eval<'_> {
                 return Err(NotSettable::ChoiceMember);
             }
         }
+        let same = valued && self.slot(symbol).value == wanted;
         let user = &mut self.slot_mut(symbol).user;
         (user.set, user.value) = (true, wanted);
         match choice {
             Some(choice) if wanted == Tristate::Yes => self.choose(choice, symbol, valued),
             _ => {}
         }
-        self.invalidate();
+        // Up to Linux 6.10 a choice that the input leaves open keeps its value until one changes.
+        if !same {
+            self.invalidate();
+        }
         Ok(())
     }
 

@@ -66,7 +66,7 @@ pub(crate) struct Expander<'e> {
     environment: &'e Environment,
     pub(crate) probes: Probes,
     /// What `warning-if` said since the last look.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<(u32, String)>,
     depth: u32,
     calls: u32,
 }
@@ -257,7 +257,7 @@ impl<'e> Expander<'e> {
             ("warning-if", [condition, message]) => {
                 if self.probes.force(condition) == "y" {
                     let message = self.probes.force(message);
-                    self.warnings.push(message);
+                    self.warnings.push((place.line, message));
                 }
                 Rope::default()
             }

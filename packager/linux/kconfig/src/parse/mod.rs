@@ -254,9 +254,13 @@ impl<'a> Parser<'a> {
                 }
             }
         }
-        for warning in std::mem::take(&mut self.expander.warnings) {
+        // Lines of macros without a value may have gone before the statement.
+        let line = self.line;
+        for (own, warning) in std::mem::take(&mut self.expander.warnings) {
+            self.line = own;
             self.warning(None, "kconfig-warning-if", warning);
         }
+        self.line = line;
     }
 
     fn statement<'t>(&mut self, tokens: &[Spot<'t>], lexer: &mut Lexer<'t>) {
