@@ -6,7 +6,7 @@ use std::path::Path;
 
 use mlua::Lua;
 
-const L4: &str = include_str!("lua/l4.lua");
+const L4: &str = include_str!("../outputs/tests/l4.lua");
 
 /// Runs a script behind `before`; what was started, or the error.
 fn run(before: &str, script: &str) -> Result<Vec<String>, String> {

@@ -7,15 +7,15 @@ use l4re_packager_base::{Diagnostic, Failure, nearest};
 
 /// The files that come with the packager, by name.
 const FILES: [(&str, &str); 4] = [
-    ("aarch64", include_str!("../../../targets/aarch64.toml")),
-    ("armv7a", include_str!("../../../targets/armv7a.toml")),
-    ("riscv64", include_str!("../../../targets/riscv64.toml")),
-    ("x86_64", include_str!("../../../targets/x86_64.toml")),
+    ("aarch64", include_str!("../data/targets/aarch64.toml")),
+    ("armv7a", include_str!("../data/targets/armv7a.toml")),
+    ("riscv64", include_str!("../data/targets/riscv64.toml")),
+    ("x86_64", include_str!("../data/targets/x86_64.toml")),
 ];
 
 /// The linker scripts, by file name.
 const LINKER_SCRIPTS: [(&str, &str); 1] =
-    [("aarch64.ld", include_str!("../../../linker/aarch64.ld"))];
+    [("aarch64.ld", include_str!("../data/linker/aarch64.ld"))];
 
 /// What a program can be built for or checked against.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -37,9 +37,9 @@ pub struct Machine {
 
 /// The descriptions that come with the crate, by name.
 const BUILTIN: [(&str, &str); 3] = [
-    ("virt", include_str!("../../machines/virt.toml")),
-    ("virt-el2", include_str!("../../machines/virt-el2.toml")),
-    ("virt-gicv3", include_str!("../../machines/virt-gicv3.toml")),
+    ("virt", include_str!("../data/machines/virt.toml")),
+    ("virt-el2", include_str!("../data/machines/virt-el2.toml")),
+    ("virt-gicv3", include_str!("../data/machines/virt-gicv3.toml")),
 ];
 
 /// Slots of a conventional PCI bus.

@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    const L4: &str = include_str!("../../../tests/lua/l4.lua");
+    const L4: &str = include_str!("../../tests/l4.lua");
 
     /// What ned is told to start by a script, with `before` run first and the rest of the image's
     /// scripts replaced by `dofile`s that are written down.
