@@ -121,7 +121,7 @@ systemd-image: setup ## root file systems with systemd, in out/rootfs: ARGS="opt
 	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs $(ARGS)
 
 test-systemd: setup ## the one for arm64 starts in QEMU under Debian's kernel (fetches packages)
-	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs --arch arm64 --kernel \
+	@$(CARGO) run -q -p l4re-packager -- rootfs --out $(OUT)/rootfs --arch arm64 --with-kernel \
 		--units files/systemd --units packager/tests/systemd --enable check.service
 	@scripts/runqemu.sh $(OUT)/rootfs/systemd-arm64.ext4 --kernel $(OUT)/rootfs/boot-arm64/Image \
 		--time-limit 1800 --expect 'L4RE-RESULT: pass'

@@ -416,8 +416,14 @@ fn options_that_add_whole_modules_to_drivers_of_others_are_members() {
 #[test]
 fn values_under_a_configuration_are_listed() {
     let with = |config: &str| {
-        let out =
-            good(&["--config", config, "--cross-compile", "aarch64-linux-gnu-", "--format", "tsv"]);
+        let out = good(&[
+            "--base-config",
+            config,
+            "--cross-compile",
+            "aarch64-linux-gnu-",
+            "--format",
+            "tsv",
+        ]);
         assert!(out.lines().next().unwrap().ends_with("\tvalue\tvisible"), "{out}");
         let line = |line: &str| {
             let fields: Vec<String> = line.split('\t').map(str::to_owned).collect();
@@ -435,7 +441,7 @@ fn values_under_a_configuration_are_listed() {
     let own = dir.path().join("own.config");
     fs::write(&own, "CONFIG_BLK_DEV=y\nCONFIG_BLK_DEV_LOOP=y\n").unwrap();
     assert_eq!(with(own.to_str().unwrap())["BLK_DEV_LOOP"], "y y");
-    let message = bad(Path::new(MINI), &["--config", "/nowhere/.config"]);
+    let message = bad(Path::new(MINI), &["--base-config", "/nowhere/.config"]);
     assert!(message.contains("/nowhere/.config: error: cannot read"), "{message}");
     assert_eq!(all["MISC_COMPILER"], "y y");
 }

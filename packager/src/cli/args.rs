@@ -16,7 +16,13 @@ use l4re_packager_core::{build, run};
     name = "packager",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 all well; 1 the build, the check or the run failed; 2 wrong usage.\n\
+    after_help = "Exit codes:\n  \
+                  0    success\n  \
+                  1    the build, the check or the run failed\n  \
+                  2    wrong usage\n  \
+                  3    wrap: the driver was extracted, but not built\n  \
+                  255  pick, wrap: Escape in the first menu\n\
+                  udibuild, udimkpkg, udisetup and driver_picker list their own with -h.\n\
                   \n\
                   Examples:\n  \
                   packager build drivers/blk\n  \
@@ -138,7 +144,7 @@ pub struct Run {
     #[arg(value_name = "PKG")]
     pub package: Option<PathBuf>,
     /// Boot this bootstrap image instead, as it is; with --kernel, a root file system
-    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["client", "create", "standin"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["client", "create", "standin"])]
     pub image: Option<PathBuf>,
     /// With --image: the image is a root file system (ext4, such as packager rootfs makes); boot it as
     /// the disk of this arm64 Linux kernel
@@ -255,6 +261,8 @@ impl From<Run> for run::RunOptions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use clap::CommandFactory;
 
     use super::*;
@@ -262,6 +270,53 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The options of a command and of those below it, with the names of their values. The commands
+    /// of UDI are left out: their options are those of the UDI specification.
+    fn options(command: &clap::Command, found: &mut BTreeMap<String, BTreeSet<String>>) {
+        for option in command.get_arguments().filter(|arg| !arg.is_positional()) {
+            let long = option.get_long().unwrap_or_default();
+            let value = format!("{:?}", option.get_value_names().filter(|_| takes_value(option)));
+            found.entry(format!("--{long}")).or_default().insert(value);
+            let shorts = option.get_short_and_visible_aliases().unwrap_or_default();
+            for short in shorts {
+                found.entry(format!("-{short}")).or_default().insert(format!("--{long}"));
+            }
+        }
+        for below in command.get_subcommands().filter(|below| below.get_name() != "udi") {
+            options(below, found);
+        }
+    }
+
+    fn takes_value(option: &clap::Arg) -> bool {
+        option.get_action().takes_values()
+    }
+
+    #[test]
+    fn an_option_means_the_same_in_every_command() {
+        let mut found = BTreeMap::new();
+        options(&Cli::command(), &mut found);
+        assert!(found.len() > 50, "{found:?}");
+        let several: Vec<_> = found.iter().filter(|(_, meanings)| meanings.len() > 1).collect();
+        assert!(several.is_empty(), "{several:#?}");
+    }
+
+    #[test]
+    fn old_names_of_options_still_work() {
+        for args in [
+            &["packager", "list", "--linux-src", "l", "--config", "tiny"][..],
+            &["packager", "extract", "--linux-src", "l", "--driver", "D", "--config", "tiny"],
+            &["packager", "resolve", "t", "--config", ".kconfig"],
+            &["packager", "image", "compose", "b", "l", "-o", "i", "-s", "d", "--search", "e"],
+            &["packager", "image", "add", "i", "f", "--in-place", "--no-strip"],
+            &["packager", "image", "extract", "i", "-o", "d"],
+            &["packager", "man", "-o", "d"],
+            &["packager", "rootfs", "--kernel"],
+            &["packager", "udi", "build", "--output", "o"],
+        ] {
+            assert!(Cli::try_parse_from(args).is_ok(), "{args:?}");
+        }
     }
 
     #[test]

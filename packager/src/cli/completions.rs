@@ -27,7 +27,7 @@ pub struct Completions {
 #[derive(Debug, Args)]
 pub struct ManPages {
     /// The folder that they go to, for example ~/.local/share/man/man1
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(long, short_alias = 'o', value_name = "DIR")]
     pub out: PathBuf,
 }
 

@@ -99,7 +99,7 @@ impl DriverPicker {
             subsystems: false,
             search: self.search,
             all: false,
-            config: None,
+            base_config: None,
             cross_compile: None,
             format: self.format,
         }
@@ -111,7 +111,7 @@ impl DriverPicker {
             driver,
             subsystem: Some(subsystem),
             arch: self.arch,
-            config: BaseConfig::Tiny,
+            base_config: BaseConfig::Tiny,
             out: self.out,
             force: false,
             self_contained: false,

@@ -33,8 +33,8 @@ pub struct Extract {
     pub arch: Option<String>,
     /// Configuration to switch the driver on in, with as little besides as possible: tiny,
     /// defconfig, allmodconfig, or a .config file
-    #[arg(long, value_name = "CONFIG", default_value = "tiny")]
-    pub config: BaseConfig,
+    #[arg(long, alias = "config", value_name = "CONFIG", default_value = "tiny")]
+    pub base_config: BaseConfig,
     /// The workspace's folder, empty or not there [default: a fresh l4re-driver.XXXXXX in the
     /// folder for temporary files]
     #[arg(long, value_name = "DIR")]
@@ -61,7 +61,7 @@ impl From<Extract> for Options {
             },
             driver: args.driver,
             subsystem: args.subsystem,
-            base: args.config,
+            base: args.base_config,
             destination: match (args.out, args.force) {
                 (None, _) => Destination::Fresh,
                 (Some(folder), false) => Destination::Folder(folder),

@@ -22,7 +22,7 @@ pub struct Inject {
     #[arg(value_name = "PKG")]
     package: PathBuf,
     /// The image
-    #[arg(long, value_name = "IMAGE")]
+    #[arg(long, value_name = "FILE")]
     image: PathBuf,
     #[command(flatten)]
     place: Place,

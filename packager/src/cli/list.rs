@@ -16,7 +16,7 @@ use l4re_packager_base::{Diagnostic, Failure, Report};
 /// List the drivers of a Linux tree, or the project's own driver servers.
 ///
 /// Shows every option under drivers/ that the architecture's Kconfig files source, that a user can
-/// choose, and that builds objects. Nothing of the tree is executed unless --config asks for
+/// choose, and that builds objects. Nothing of the tree is executed unless --base-config asks for
 /// values; nothing is ever written to it.
 #[derive(Debug, Args)]
 pub struct List {
@@ -30,7 +30,7 @@ pub struct List {
     #[arg(long, value_name = "NAME")]
     pub subsystem: Option<String>,
     /// Only the names of the subsystems, with the number of their drivers
-    #[arg(long, conflicts_with_all = ["subsystem", "search", "all", "config"])]
+    #[arg(long, conflicts_with_all = ["subsystem", "search", "all", "base_config"])]
     pub subsystems: bool,
     /// Only what has this word in symbol, prompt, help or module name, in any case
     #[arg(long, value_name = "WORD")]
@@ -39,11 +39,11 @@ pub struct List {
     #[arg(long)]
     pub all: bool,
     /// Show values under this configuration: tiny, defconfig, allmodconfig, or a .config file
-    #[arg(long, value_name = "CONFIG", requires = "linux_src")]
-    pub config: Option<BaseConfig>,
-    /// Prefix of the cross compiler that --config may have to ask [default: CROSS_COMPILE,
+    #[arg(long, alias = "config", value_name = "CONFIG", requires = "linux_src")]
+    pub base_config: Option<BaseConfig>,
+    /// Prefix of the cross compiler that --base-config may have to ask [default: CROSS_COMPILE,
     /// CROSS_COMPILE_ARM or CROSS_COMPILE_ARM64, then the usual one]
-    #[arg(long, value_name = "PREFIX", requires = "config")]
+    #[arg(long, value_name = "PREFIX", requires = "base_config")]
     pub cross_compile: Option<String>,
     /// Form of the result; json is the bare array, --json the same inside the usual object
     #[arg(long, value_enum, default_value = "table")]
@@ -112,7 +112,7 @@ fn load(args: &List, output: &mut Output) -> Result<Listed, Failure> {
         arch: args.arch.clone(),
         cross_compile: args.cross_compile.clone(),
     };
-    match &args.config {
+    match &args.base_config {
         None => request::catalog(&request, output),
         Some(base) => request::configured_catalog(&request, base, output),
     }

@@ -15,7 +15,7 @@ use l4re_packager_resolve::Config;
 ///
 /// Reads every Control file, as L4Re's build does, and reports what that build does not: a word that
 /// two packages provide, circles, fields with a slip in their name; and also what it does report:
-/// words that nobody provides. Conditions like [arch(arm)] count if --arch or --config decide them.
+/// words that nobody provides. Conditions like [arch(arm)] count if --arch or --kconfig decides them.
 #[derive(Debug, Args)]
 pub struct Resolve {
     /// The L4Re tree (the folder with pkg/), or a folder of packages
@@ -31,8 +31,8 @@ pub struct Resolve {
     #[arg(long, value_name = "NAME")]
     pub arch: Option<String>,
     /// The configuration: .kconfig of a build folder
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[arg(long, alias = "config", value_name = "FILE")]
+    pub kconfig: Option<PathBuf>,
 }
 
 fn pair(text: &str) -> Result<(String, String), &'static str> {
@@ -52,7 +52,7 @@ pub fn run(args: Resolve, output: &mut Output) -> bool {
 
 fn options(args: Resolve) -> Result<l4re_packager_resolve::Options, Failure> {
     let mut config = Config { arch: args.arch, symbols: None };
-    if let Some(file) = args.config {
+    if let Some(file) = args.kconfig {
         let text =
             input::read(&file, input::TEXT).map_err(|error| Failure::io("read", &file, &error))?;
         config = config.with_kconfig(&String::from_utf8_lossy(&text));

@@ -73,13 +73,13 @@ pub struct Rootfs {
     pub no_image: bool,
     /// Make the image again of OUT/<arch> as it is now, changed by hand
     #[arg(long, conflicts_with_all = [
-        "drivers", "units", "ned", "enable", "disable", "package", "debs", "kernel", "no_image",
+        "drivers", "units", "ned", "enable", "disable", "package", "debs", "with_kernel", "no_image",
     ])]
     pub image_only: bool,
     /// Also make OUT/boot-<arch>: the distribution's kernel, and an initial RAM disk that finds the
     /// root file system on the first virtio disk; for scripts/runqemu.sh
-    #[arg(long)]
-    pub kernel: bool,
+    #[arg(long, alias = "kernel")]
+    pub with_kernel: bool,
 }
 
 /// An architecture.
@@ -152,7 +152,7 @@ impl From<Rootfs> for rootfs::RootfsOptions {
             out,
             image: !args.no_image,
             size: args.size.map(|size| size << 20),
-            kernel: args.kernel,
+            kernel: args.with_kernel,
         }
     }
 }

@@ -63,7 +63,7 @@ pub fn run(
 }
 
 /// Boots the guest from a root file system on the served disk, up to what systemd says of itself:
-/// `root` is what `packager rootfs --arch arm64 --kernel` made, with a unit that prints the result. The
+/// `root` is what `packager rootfs --arch arm64 --with-kernel` made, with a unit that prints the result. The
 /// guest writes to a copy of the image at `disk`.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use l4re_packager_base::{Diagnostic, Failure};
 /// What is seen when a system with systemd has started.
 pub(super) const STARTED: &str = r"Reached target .*(multi-user\.target|Multi-User)";
 
-/// The initial RAM disk's name beside a kernel that `packager rootfs --kernel` made.
+/// The initial RAM disk's name beside a kernel that `packager rootfs --with-kernel` made.
 const INITRD: &str = "initrd.img";
 
 /// The kernel's command line: a guest that panics ends, and with it QEMU.
@@ -36,7 +36,7 @@ pub(super) fn machine_for(options: &ImageOptions, linux: &Linux) -> Result<Vm, F
     let magic = at::<4>(&linux.kernel, 0x38)?;
     if magic.as_ref() != Some(b"ARM\x64") {
         let message = "is no arm64 Linux kernel (Image, not compressed)";
-        let help = "packager rootfs --kernel makes one: out/rootfs/boot-arm64/Image";
+        let help = "packager rootfs --with-kernel makes one: out/rootfs/boot-arm64/Image";
         return Err(Diagnostic::error("no-kernel", message).file(&linux.kernel).help(help).into());
     }
     let name = options.machine.as_deref().unwrap_or("virt");
@@ -60,7 +60,7 @@ pub(super) fn refuse_root(image: &Path) -> Result<(), Failure> {
     }
     let message = "is a root file system with a Linux userland, no bootstrap image: on L4Re a Linux \
                    kernel under uvmm runs it, with the block server's disk as its own";
-    let help = "to look at it here, name a kernel: --kernel FILE (packager rootfs --kernel fetches \
+    let help = "to look at it here, name a kernel: --kernel FILE (packager rootfs --with-kernel fetches \
                 Debian's to out/rootfs/boot-arm64/Image)";
     Err(Diagnostic::error("rootfs", message).file(image).help(help).into())
 }

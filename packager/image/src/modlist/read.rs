@@ -58,7 +58,7 @@ impl Context {
             let folders: Vec<_> =
                 self.search.iter().map(|folder| folder.display().to_string()).collect();
             let help = match folders.as_slice() {
-                [] => String::from("name folders to look in with --search"),
+                [] => String::from("name folders to look in with --search-path"),
                 _ => format!("looked in: {}", folders.join(", ")),
             };
             Diagnostic::error("no-file", format!("there is no file `{file}`")).help(help)

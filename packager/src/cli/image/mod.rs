@@ -61,9 +61,13 @@ struct Extract {
     /// A module's name, or # and its number; none: all of them, with a module list
     #[arg(value_name = "MODULE")]
     module: Option<String>,
-    /// The folder; with MODULE the file [default: a file of the module's name]
-    #[arg(short, long, value_name = "PATH", required_unless_present = "module")]
+    /// With MODULE: the file [default: a file of the module's name]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Without MODULE: the folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["module", "output"])]
+    #[arg(required_unless_present_any = ["module", "output"])]
+    out: Option<PathBuf>,
     /// Leave a compressed module compressed
     #[arg(long, requires = "module")]
     stored: bool,
@@ -92,8 +96,8 @@ impl Place {
 #[derive(Debug, Args)]
 struct PrepareArgs {
     /// Leave symbols and debug information in programs
-    #[arg(long)]
-    no_strip: bool,
+    #[arg(long, alias = "no-strip")]
+    keep_symbols: bool,
     /// Compress (gzip); bootstrap must be able to decompress
     #[arg(long)]
     compress: bool,
@@ -101,7 +105,7 @@ struct PrepareArgs {
 
 impl PrepareArgs {
     fn prepare(&self) -> Prepare {
-        Prepare { strip: !self.no_strip, compress: self.compress }
+        Prepare { strip: !self.keep_symbols, compress: self.compress }
     }
 }
 
@@ -112,7 +116,7 @@ struct About {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Its arguments, behind the name
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(long, value_name = "ARG...", allow_hyphen_values = true)]
     args: Option<String>,
     /// What it is to bootstrap
     #[arg(long, value_parser = Kind::NAMES)]
@@ -223,8 +227,8 @@ struct Compose {
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     /// Look for modules in this folder; can be repeated, the first file found counts
-    #[arg(short, long, value_name = "DIR")]
-    search: Vec<PathBuf>,
+    #[arg(long, alias = "search", short_alias = 's', value_name = "DIR")]
+    search_path: Vec<PathBuf>,
     /// The kernel, in place of the file that the list names
     #[arg(long, value_name = "FILE")]
     kernel: Option<PathBuf>,
@@ -258,7 +262,8 @@ fn extract(args: &Extract) -> Result<Done, Failure> {
     let image = Image::open(&args.image)?;
     let files = match (&args.module, &args.output) {
         (None, output) => {
-            let folder = output.as_deref().unwrap_or(Path::new("."));
+            // `-o DIR` is what this option was called.
+            let folder = args.out.as_deref().or(output.as_deref()).unwrap_or(Path::new("."));
             let names = image.extract(folder)?;
             names.iter().map(|name| folder.join(name)).collect()
         }
@@ -360,7 +365,7 @@ fn compose(args: &Compose) -> Result<Done, Failure> {
     let context = Context {
         arch: image.arch().name().into(),
         bits: image.arch().bits(),
-        search: args.search.clone(),
+        search: args.search_path.clone(),
     };
     let list = modlist::load(&args.list, &context)?;
     let name = match (&args.entry, modlist::entries(&list, &context).as_slice()) {

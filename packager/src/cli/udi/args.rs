@@ -42,7 +42,7 @@ pub struct UdiBuild {
     #[arg(short = 's', long = "properties", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Where bin/ is made [default: the driver's folder]
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short = 'o', long = "out", alias = "output", value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
     /// Name of the processor binding [default: <arch>_<cpu>-<api> of the target]
     #[arg(long, value_name = "NAME")]
@@ -88,7 +88,7 @@ pub struct Mkpkg {
     #[arg(short = 's', long = "properties", value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Where the package goes
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    #[arg(short = 'o', long = "out", alias = "output", value_name = "DIR", default_value = ".")]
     pub(super) output: PathBuf,
     /// Folder with bin/<abi>/ [default: the driver's folder]
     #[arg(short, long, value_name = "DIR")]
@@ -144,7 +144,7 @@ pub struct Setup {
     #[arg(value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// Where results go
-    #[arg(short, long, value_name = "DIR", default_value = "out")]
+    #[arg(short = 'o', long = "out", alias = "output", value_name = "DIR", default_value = "out")]
     pub(super) output: PathBuf,
     /// Only the driver of this name
     #[arg(short, long, value_name = "NAME")]

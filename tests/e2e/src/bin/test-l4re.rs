@@ -31,7 +31,7 @@ struct Options {
     #[arg(long)]
     guest_modules: Option<PathBuf>,
     /// A root file system with systemd to run in a guest: what `packager rootfs --arch arm64
-    /// --kernel` made, with a unit that prints the result; EL2 kernels only.
+    /// --with-kernel` made, with a unit that prints the result; EL2 kernels only.
     #[arg(long)]
     guest_root: Option<PathBuf>,
     /// Only the case with that root file system.

@@ -125,6 +125,6 @@ fn closed(config: &Config<'_>, driver: &str, gates: &[(&str, &Gate)]) -> Failure
 /// The failure for a driver whose folders are open, and that builds nothing all the same.
 pub fn nothing_built(driver: &str) -> Failure {
     let message = format!("{driver} builds nothing under this configuration");
-    let help = "its Makefile may ask for more than its Kconfig file; try another --config";
+    let help = "its Makefile may ask for more than its Kconfig file; try another --base-config";
     Diagnostic::error("no-objects", message).help(help).into()
 }
