@@ -9,7 +9,7 @@ LINUX_CACHE = $${L4RE_TEST_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/l4re-drivers
 E2E = $(CARGO) run -q -p l4re-e2e --bin
 GUESTS = -p l4re-runtime -p l4re-libc -p l4re-virtio-blk-drv -p l4re-standin \
          -p l4re-test-classes -p l4re-test-conformance -p l4re-test-blk-client -p l4re-test-blk-faults \
-         -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-support
+         -p l4re-test-blk-bench -p l4re-test-c-part -p l4re-test-hello -p l4re-test-support
 
 .PHONY: help setup setup-test fresh demo test test-all test-host test-linux test-guest lint doc \
         bench bench-blk bench-images bench-linux test-l4re install package clean

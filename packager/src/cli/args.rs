@@ -303,6 +303,19 @@ mod tests {
     }
 
     #[test]
+    fn every_command_is_in_the_documentation() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/packager.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for command in Cli::command().get_subcommands() {
+            let name = format!("`packager {}", command.get_name());
+            let found = page
+                .match_indices(&name)
+                .any(|(at, _)| page[at + name.len()..].starts_with([' ', '`']));
+            assert!(found, "docs/packager.md lacks {name}`");
+        }
+    }
+
+    #[test]
     fn old_names_of_options_still_work() {
         for args in [
             &["packager", "list", "--linux-src", "l", "--config", "tiny"][..],

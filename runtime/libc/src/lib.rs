@@ -29,7 +29,7 @@
 //! - **Rust library** – `use l4re_libc as _;` in the driver. It is optimised together with the
 //!   driver.
 //!
-//! In both forms the surroundings come through five functions, see [`hooks`], that the linker
+//! In both forms the surroundings come through six functions, see [`hooks`], that the linker
 //! resolves. Nothing is registered at run time, so the order of start-up does not matter, and a
 //! program without them fails to link instead of failing to run.
 //!

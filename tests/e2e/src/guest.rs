@@ -17,7 +17,7 @@ pub const TARGET: &str = "aarch64-unknown-none";
 const LINUX_TARGET: &str = "aarch64-unknown-linux-musl";
 
 /// The programs that run in the machine, and their folders.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 9] = [
     (SERVER, "drivers/blk"),
     ("classes", "tests/guest/classes"),
     ("conformance", "tests/guest/conformance"),
@@ -26,6 +26,7 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("blk-bench", "tests/guest/blk-bench"),
     ("c-part", "tests/guest/c-part"),
     ("limits", "tests/guest/limits"),
+    ("hello", "tests/guest/hello"),
 ];
 
 /// The block server's program.

@@ -133,6 +133,14 @@ fn edge_interrupt_is_unmasked_at_a_controller_that_asks_for_it() -> Result<()> {
 }
 
 #[test]
+fn example_of_the_documentation_runs_and_gets_its_options() -> Result<()> {
+    let hello = scenario::client("hello", "hello")?.args(&["-v"]);
+    let record = passed(&System::new(Transport::Pci).program(hello), 1)?;
+    assert!(record.says("option -v"), "{}", record.outcome);
+    Ok(())
+}
+
+#[test]
 fn client_of_the_same_priority_as_a_busy_program_gets_its_share() -> Result<()> {
     let spinner = limits("spin", &["spin"])?;
     let system = System::new(Transport::Pci).program(scenario::server(&[])?).program(spinner);

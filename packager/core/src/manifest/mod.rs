@@ -10,6 +10,8 @@ use l4re_packager_base::reader::Document;
 use l4re_packager_base::{Failure, Report};
 
 mod read;
+#[cfg(test)]
+mod reference;
 mod rules;
 pub mod systemd;
 mod udi;
