@@ -101,10 +101,13 @@ test-l4re: setup ## the same on real L4Re: L4RE_BUILD=<build folder> FIASCO=<ker
 		$(if $(GUEST_KERNEL),--guest-kernel "$(GUEST_KERNEL)") $(if $(GUEST_MODULES),--guest-modules "$(GUEST_MODULES)") \
 		$(if $(GUEST_ROOT),--guest-root "$(GUEST_ROOT)")
 
+dist: setup ## the release, in out/dist: static packager, stand-in, packages, book (reproducible)
+	@scripts/dist.sh $(OUT)/dist
+
 package-crates: setup ## check each published crate's package, by building it; publishes nothing
 	@$(CARGO) publish -q --workspace --dry-run $(if $(NO_VERIFY),--no-verify) $(if $(ALLOW_DIRTY),--allow-dirty)
 
-.PHONY: package-crates
+.PHONY: dist package-crates
 MDBOOK = 0.5.4
 book: setup ## the documentation as a book, in out/book (installs mdbook below out/ when it is missing)
 	@command -v mdbook >/dev/null 2>&1 || [ -x $(OUT)/tools/bin/mdbook ] || \

@@ -435,3 +435,32 @@ fn a_run_ends_with_the_code_of_its_result() {
     let text = error(&run("", &["--client", "client", "--transport", "mmio"]));
     assert!(text.contains("names no device on this transport"), "{text}");
 }
+
+#[test]
+fn a_packager_outside_of_the_project_finds_the_stand_in_that_came_with_it() {
+    let project = Project::new();
+    assert_good(&project.build());
+    project.write("client", "");
+    project.write("qemu", "#!/bin/sh\necho \"emulator: $*\"\necho 'L4RE-RESULT: pass'\n");
+    project.write("prefix/bin/packager", "");
+    let program = project.path("prefix/bin/packager");
+    fs::copy(env!("CARGO_BIN_EXE_packager"), &program).unwrap();
+    let mut chmod = Program::declared("chmod").command();
+    assert!(chmod.arg("+x").arg(project.path("qemu")).status().unwrap().success());
+    let run = || {
+        let mut command = Command::new(&program);
+        command.args(["run", "out/pkg/tiny", "--client", "client", "--time-limit", "600"]);
+        command.current_dir(project.path(".")).env("QEMU", project.path("qemu")).output().unwrap()
+    };
+    let text = error(&run());
+    assert!(text.contains("there is no stand-in kernel for aarch64"), "{text}");
+    assert!(text.contains("--standin, put it at "), "{text}");
+    for place in ["prefix/bin/l4re-standin-aarch64", "prefix/share/l4re/l4re-standin-aarch64"] {
+        project.write(place, "");
+        let output = run();
+        assert_good(&output);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let kernel = project.path(place).canonicalize().unwrap();
+        assert!(text.contains(&format!("-kernel {}", kernel.display())), "{text}");
+    }
+}

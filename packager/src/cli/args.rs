@@ -180,7 +180,8 @@ pub struct Run {
     /// on [default: those of driver.toml]
     #[arg(long, value_name = "ARG...")]
     pub create: Vec<String>,
-    /// Image of the stand-in kernel [default: built from the workspace around]
+    /// Image of the stand-in kernel [default: built from the workspace around, or the one that came with
+    /// the packager]
     #[arg(long, value_name = "FILE")]
     pub standin: Option<PathBuf>,
 }

@@ -42,7 +42,8 @@ pub struct RunOptions {
     /// Arguments for making the clients' devices, in the order of the clients; the last ones hold for
     /// all that follow. Those of `driver.toml` if there are none.
     pub create: Vec<Vec<String>>,
-    /// The stand-in's image; built if not given.
+    /// The stand-in's image; if not given, that of the workspace around, which is built, or the one that
+    /// came with this program.
     pub standin: Option<PathBuf>,
     /// The program to boot in place of that in the package, such as the one that was installed.
     pub program: Option<Vec<u8>>,
@@ -104,7 +105,7 @@ pub fn run(options: &RunOptions, console: &mut dyn FnMut(&str)) -> Result<Outcom
     };
     let standin = match &options.standin {
         Some(standin) => standin.clone(),
-        None => build_standin(&options.package, &binary.target)?,
+        None => find_standin(&options.package, &binary.target)?,
     };
     let initrd = scratch(&bytes)?;
     let mut vm = Vm::new(machine, standin).initrd(initrd.path());
@@ -153,7 +154,8 @@ fn place(index: u8, transport: Transport, machine: &Machine) -> Place {
     }
 }
 
-fn build_standin(package: &Path, target: &Target) -> Result<PathBuf, Failure> {
+/// The stand-in of the workspace around, or else the one that came with this program.
+fn find_standin(package: &Path, target: &Target) -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().map_err(|error| Failure::io("read", package, &error))?;
     for folder in [here.as_path(), package] {
         match Workspace::build_member(folder, STANDIN, &target.rust) {
@@ -165,9 +167,28 @@ fn build_standin(package: &Path, target: &Target) -> Result<PathBuf, Failure> {
             Ok(None) | Err(_) => {}
         }
     }
-    let message = "the stand-in kernel could not be built from here";
-    let help = "call this inside of the project, or name its image with --standin";
+    let program = std::env::current_exe().and_then(|path| path.canonicalize());
+    let places = program.as_deref().map(|program| installed(program, target)).unwrap_or_default();
+    if let Some(found) = places.iter().find(|place| place.is_file()) {
+        return Ok(found.clone());
+    }
+    let message = format!("there is no stand-in kernel for {}", target.name);
+    let places: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+    let help = format!(
+        "name its image with --standin, put it at {}, or call this inside of the project, which \
+         builds it",
+        places.join(" or ")
+    );
     Err(Diagnostic::error("no-standin", message).help(help).into())
+}
+
+/// Where a release has the stand-in: in the `share/` beside the `bin/` that the program is in, or
+/// beside the program.
+fn installed(program: &Path, target: &Target) -> Vec<PathBuf> {
+    let name = format!("{STANDIN}-{}", target.name);
+    let Some(folder) = program.parent() else { return Vec::new() };
+    let share = folder.parent().map(|prefix| prefix.join("share/l4re").join(&name));
+    share.into_iter().chain([folder.join(&name)]).collect()
 }
 
 /// A file in the system's folder for temporary files, under a name that nobody can foresee.
