@@ -93,6 +93,12 @@ install: setup ## packager, udibuild, udimkpkg and udisetup on PATH: in cargo's 
 	@for name in udibuild udimkpkg udisetup; do ln -sf packager "$(PREFIX)/bin/$$name"; done
 	@echo "$(PREFIX)/bin/packager: installed, with udibuild, udimkpkg and udisetup"
 
+libc: setup ## the C library for C code in drivers, as libl4re_libc.a; prints its folder for LIBRARY_PATH
+	@CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_PANIC=abort $(CARGO) rustc -q -p l4re-libc --lib \
+		--release --target aarch64-unknown-none --features archive --crate-type staticlib
+	@echo "$${CARGO_TARGET_DIR:-$(CURDIR)/target}/aarch64-unknown-none/release"
+
+.PHONY: libc
 package: setup ## the L4Re package of the virtio-blk server, in out/pkg
 	@$(CARGO) run -q -p l4re-packager -- build drivers/blk
 

@@ -12,7 +12,10 @@ Usage: scripts/build.sh [--no-clean] [--test] [--no-systemd]
                 says "Hello World" or "L4RE-RESULT: pass" (or what matches $TEST_EXPECT) in time
   --no-systemd  make no root file systems
 Environment:
-  CROSS_COMPILE_ARM, CROSS_COMPILE_ARM64  prefixes of the compilers
+  CROSS_COMPILE_ARM, CROSS_COMPILE_ARM64  prefixes of the compilers for 32 and 64 bits; packager takes
+                                          the one of the target. Typical:
+                                            Linux     arm-linux-gnueabihf-  aarch64-linux-gnu-
+                                            Homebrew  arm-linux-gnueabihf-  aarch64-none-linux-gnu-
   L4RE_BUILD, FIASCO                      build folder of L4Re (arm64) and kernel file: with both the
                                           image for --test is made of them
 TEXT
@@ -38,7 +41,7 @@ done
 
 # Prefixes: a machine of the same architecture has its own compiler; macOS has those of Homebrew.
 case "$(uname -s)/$(uname -m)" in
-Darwin/*) arm=arm-linux-gnueabihf- arm64=aarch64-linux-gnu- ;;
+Darwin/*) arm=arm-linux-gnueabihf- arm64=aarch64-none-linux-gnu- ;;
 Linux/aarch64 | Linux/arm64) arm=arm-linux-gnueabihf- arm64= ;;
 Linux/arm*) arm='' arm64=aarch64-linux-gnu- ;;
 *) arm=arm-linux-gnueabihf- arm64=aarch64-linux-gnu- ;;
@@ -80,12 +83,13 @@ mkdir -p out
 
 packager() { cargo run -q -p l4re-packager -- "$@"; }
 
-# The C library first; what links C code finds it through LIBRARY_PATH.
-cargo build -q -p l4re-libc --release --target aarch64-unknown-none
+# The C library first, as libl4re_libc.a; what links C code finds it through LIBRARY_PATH.
+CARGO_PROFILE_RELEASE_LTO=fat CARGO_PROFILE_RELEASE_PANIC=abort cargo rustc -q -p l4re-libc --lib \
+    --release --target aarch64-unknown-none --features archive --crate-type staticlib
 target=${CARGO_TARGET_DIR:-$PWD/target}
 export LIBRARY_PATH="$target/aarch64-unknown-none/release${LIBRARY_PATH:+:$LIBRARY_PATH}"
 for driver in drivers/*/driver.toml; do
-    CROSS_COMPILE=$CROSS_COMPILE_ARM64 packager build "$(dirname "$driver")" --out out
+    packager build "$(dirname "$driver")" --out out
 done
 ! $systemd || packager rootfs --out out/rootfs
 

@@ -22,9 +22,11 @@ impl Place {
         for name in ["build.sh", "runqemu.sh"] {
             fs::copy(scripts.join(name), place.path("scripts").join(name)).unwrap();
         }
-        place.tool("cargo", "echo \"$* lib=${LIBRARY_PATH-} cc=${CROSS_COMPILE-}\" >>calls");
+        place.tool("cargo", "echo \"$* lib=${LIBRARY_PATH-} cc=${CROSS_COMPILE_ARM-},${CROSS_COMPILE_ARM64-}\" >>calls");
         place.tool("uname", &format!("case $1 in -s) echo {uname} ;; *) echo x86_64 ;; esac"));
-        place.tool("aarch64-linux-gnu-gcc", "");
+        for prefix in ["aarch64-linux-gnu-", "aarch64-none-linux-gnu-"] {
+            place.tool(&format!("{prefix}gcc"), "");
+        }
         // What the scripts use of the machine, and nothing else.
         for tool in ["bash", "dirname", "mkdir", "rm", "cat"] {
             let found = ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool));
@@ -85,10 +87,27 @@ fn the_c_library_comes_first_and_is_found_by_what_follows() {
     place.run("build.sh", &[], &[("LIBRARY_PATH", "/before"), ("CARGO_TARGET_DIR", "/t")]);
     let calls = place.calls();
     let calls: Vec<&str> = calls.lines().collect();
-    assert!(calls[0].starts_with("build -q -p l4re-libc --release"), "{calls:?}");
+    assert!(calls[0].starts_with("rustc -q -p l4re-libc --lib --release"), "{calls:?}");
+    assert!(calls[0].contains("--crate-type staticlib"), "{calls:?}");
     assert!(calls[1].contains("-- build drivers/x --out out"), "{calls:?}");
     assert!(calls[1].contains("lib=/t/aarch64-unknown-none/release:/before"), "{calls:?}");
+    assert!(calls[1].ends_with("cc=arm-linux-gnueabihf-,aarch64-linux-gnu-"), "{calls:?}");
     assert!(calls[2].contains("-- rootfs"), "{calls:?}");
+}
+
+#[test]
+fn the_c_library_is_built_by_hand_as_its_documentation_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let target = tempfile::tempdir().unwrap();
+    let mut make = Program::declared("make").command();
+    make.args(["-s", "libc"]).current_dir(root).env("CARGO_TARGET_DIR", target.path());
+    let output = make.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let folder = String::from_utf8(output.stdout).unwrap();
+    let folder = folder.lines().last().unwrap();
+    let archive = fs::read(Path::new(folder).join("libl4re_libc.a")).unwrap();
+    let has = |name: &[u8]| archive.windows(name.len()).any(|window| window == name);
+    assert!(archive.starts_with(b"!<arch>\n") && has(b"\0printf\0") && has(b"\0qsort\0"));
 }
 
 #[test]
@@ -102,7 +121,7 @@ fn prefixes_are_the_users_or_the_machines() {
         (
             "Darwin",
             &[],
-            "CROSS_COMPILE_ARM=arm-linux-gnueabihf- CROSS_COMPILE_ARM64=aarch64-linux-gnu-",
+            "CROSS_COMPILE_ARM=arm-linux-gnueabihf- CROSS_COMPILE_ARM64=aarch64-none-linux-gnu-",
         ),
         (
             "Linux",

@@ -133,10 +133,16 @@ fn library_args(library: &CLibrary) -> Vec<String> {
     vec![format!("-L{}", library.folder.display()), "-lc".into()]
 }
 
-/// A tool of the cross compiler's family, such as `aarch64-linux-gnu-gcc`; `CROSS_COMPILE` stands
-/// for the prefix.
+/// A tool of the cross compiler's family, such as `aarch64-linux-gnu-gcc`. The prefix is that of
+/// `CROSS_COMPILE`, or of `CROSS_COMPILE_ARM` and `CROSS_COMPILE_ARM64` for the targets that L4Re
+/// calls `arm` and `arm64`, or the target's own.
 pub fn cross_tool(target: &Target, name: &str) -> OsString {
-    let given = env::var_os("CROSS_COMPILE").filter(|prefix| !prefix.is_empty());
+    let variable = |name: &str| env::var_os(name).filter(|prefix| !prefix.is_empty());
+    let given = variable("CROSS_COMPILE").or_else(|| match target.l4re.arch.as_str() {
+        "arm" => variable("CROSS_COMPILE_ARM"),
+        "arm64" => variable("CROSS_COMPILE_ARM64"),
+        _ => None,
+    });
     let mut tool = given.unwrap_or_else(|| target.c.cross_compile.clone().into());
     tool.push(name);
     // A path is one from here, wherever the tool is started.

@@ -85,13 +85,18 @@ const USUAL: [Usual; 4] = [
     Usual {
         source: "arm64",
         linux: "aarch64-linux-gnu-",
-        mac: &["aarch64-elf-", "aarch64-none-elf-", "aarch64-unknown-linux-gnu-"],
+        mac: &[
+            "aarch64-none-linux-gnu-",
+            "aarch64-elf-",
+            "aarch64-none-elf-",
+            "aarch64-unknown-linux-gnu-",
+        ],
         brew: "aarch64-elf-gcc",
     },
     Usual {
         source: "arm",
         linux: "arm-linux-gnueabihf-",
-        mac: &["arm-none-eabi-", "arm-unknown-linux-gnueabihf-"],
+        mac: &["arm-linux-gnueabihf-", "arm-none-eabi-", "arm-unknown-linux-gnueabihf-"],
         brew: "arm-none-eabi-gcc",
     },
     Usual {
@@ -301,13 +306,13 @@ mod tests {
     #[test]
     fn a_mac_takes_the_first_that_is_installed() {
         let mac = || host("Darwin", "arm64");
-        assert_eq!(choose("arm64", mac(), None, &[]).prefix, "aarch64-elf-");
+        assert_eq!(choose("arm64", mac(), None, &[]).prefix, "aarch64-none-linux-gnu-");
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("aarch64-none-elf-gcc");
         std::fs::write(&program, "").unwrap();
         let path = dir.path().to_str().unwrap();
         let only_readable = choose("arm64", mac(), None, &[("PATH", path)]);
-        assert_eq!(only_readable.prefix, "aarch64-elf-");
+        assert_eq!(only_readable.prefix, "aarch64-none-linux-gnu-");
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         let chosen = choose("arm64", mac(), None, &[("PATH", path)]);
         assert_eq!(chosen.prefix, "aarch64-none-elf-");
