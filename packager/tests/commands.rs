@@ -112,7 +112,7 @@ fn wrong_usage_that_shows_late_has_the_code_of_wrong_usage() {
     assert_eq!(code, Some(2), "{message}");
     let (code, message) = run(&["run"]);
     assert_eq!(code, Some(2), "{message}");
-    assert!(message.contains("<PKG|--image <IMAGE>>"), "{message}");
+    assert!(message.contains("<PKG|--image <FILE>>"), "{message}");
     for verb in
         [&["build"][..], &["emit", "--format", "l4re"], &["udi", "build"], &["udi", "mkpkg"]]
     {
