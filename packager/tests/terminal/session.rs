@@ -1,6 +1,6 @@
 //! A command at a terminal, and somebody who looks at the screen before the next key.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::num::NonZero;
 use std::process::{Child, Command, Stdio};
@@ -58,15 +58,38 @@ impl Session {
         Self { child, keys: master, screen, reader }
     }
 
-    /// Waits until the text is on the screen, and gives all of it.
+    /// Waits until the text is on the screen and the command waits for a key, and gives all of the
+    /// screen. What is typed earlier can be lost, and the screen can be half drawn.
     pub fn sees(&self, text: &str) -> String {
         let (parser, changed) = &*self.screen;
         let missing = |parser: &mut vt100::Parser| !parser.screen().contents().contains(text);
-        let parser = parser.lock().unwrap();
-        let (parser, wait) = changed.wait_timeout_while(parser, LIMIT, missing).unwrap();
-        let contents = parser.screen().contents();
+        let found = parser.lock().unwrap();
+        let (found, wait) = changed.wait_timeout_while(found, LIMIT, missing).unwrap();
+        let mut contents = found.screen().contents();
+        drop(found);
         assert!(!wait.timed_out(), "no `{text}` on the screen:\n{contents}");
+        let mut still = 0;
+        while still < 5 {
+            thread::sleep(Duration::from_millis(20));
+            let now = parser.lock().unwrap().screen().contents();
+            still = if now == contents && self.sleeps() { still + 1 } else { 0 };
+            contents = now;
+        }
         contents
+    }
+
+    /// Whether the command, or the one that it has started last, sleeps until something happens. One
+    /// that only has to wait for the processor does not.
+    fn sleeps(&self) -> bool {
+        let mut id = self.child.id();
+        loop {
+            let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+            let children = children.unwrap_or_default();
+            let Some(last) = children.split_whitespace().last() else { break };
+            id = last.parse().unwrap();
+        }
+        let state = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        state.rsplit_once(')').is_some_and(|(_, state)| state.starts_with(" S"))
     }
 
     /// Types.
