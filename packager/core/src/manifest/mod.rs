@@ -11,7 +11,7 @@ use l4re_packager_base::{Failure, Report};
 
 mod read;
 #[cfg(test)]
-mod reference;
+mod reference_tests;
 mod rules;
 pub mod systemd;
 mod udi;
